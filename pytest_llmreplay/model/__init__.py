@@ -1,0 +1,1 @@
+"""The nouns and the ports: what every other part of the project talks about."""

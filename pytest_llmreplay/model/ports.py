@@ -1,0 +1,107 @@
+"""The ports: what one room needs from another reaches it as one of these, handed over by `session` or `cli`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pytest_llmreplay.model.case import Case
+from pytest_llmreplay.model.conversation import Conversation, Message, Tool
+from pytest_llmreplay.model.trajectory import Trajectory
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One request to a model: exactly what may change its answer."""
+
+    model: str
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReply:
+    """A model's answer and what it took; None means not known. `latency_s` is that of the live request."""
+
+    message: Message
+    finish_reason: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    latency_s: float | None = None
+    live: bool = True
+
+
+class Provider(Protocol):
+    """A way to reach a model.
+
+    `identity` names the provider and the endpoint, without credentials; it is part of a recording's key.
+    """
+
+    @property
+    def identity(self) -> str:
+        """What tells this way to the model from any other."""
+        ...
+
+    async def complete(self, request: ModelRequest, *, trial: int) -> ModelReply:
+        """Ask the model once.
+
+        Raises:
+            InfrastructureError: no usable answer came back.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections and memory; it is not used afterwards."""
+        ...
+
+
+class Recordings(Protocol):
+    """Stored requests and responses, by key."""
+
+    def find(self, key: str) -> Mapping[str, Any] | None:
+        """The response recorded under this key, or None."""
+        ...
+
+    def add(self, key: str, *, request: Mapping[str, Any], response: Mapping[str, Any], provider: str) -> None:
+        """Store a response; it counts once this returns."""
+        ...
+
+
+class Replayer(Protocol):
+    """Something that can replay a case: a target with all that it needs."""
+
+    async def replay(self, case: Case, trial: int) -> Trajectory:
+        """One trial.
+
+        Raises:
+            InfrastructureError: the outcome is `error`.
+            Unmeasurable: the outcome is `unmeasured`.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release what the target holds."""
+        ...
+
+
+class ConversationLog(Protocol):
+    """A log in which conversations are looked up."""
+
+    def lookup(self, key: str, trial: int) -> Conversation | None:
+        """The conversation whose join column equals `key`, at this trial (from 1), or None.
+
+        Raises:
+            UserError: more than one row fits.
+        """
+        ...
+
+
+class ToolAnswers(Protocol):
+    """What answers the tool calls of one trial; a call is never executed for real."""
+
+    def tool_schemas(self) -> Sequence[Tool]:
+        """The tools that are offered."""
+        ...

@@ -1,0 +1,121 @@
+"""A variant: one configuration under test; and the environment that all variants share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pytest_llmreplay.model.canonical import digest
+from pytest_llmreplay.model.conversation import Message, Tool
+
+ReplayMode = Literal["failing_turn", "each_turn", "conversation"]
+Unrecorded = Literal["stop", "error", "nearest"]
+
+
+class Written(BaseModel):
+    """What a person writes in a YAML file: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Prices(Written):
+    """Prices in US dollars for a million tokens, where no price list knows the model."""
+
+    input_per_million: float = Field(ge=0)
+    output_per_million: float = Field(ge=0)
+
+
+class ModelTarget(Written):
+    """A model answers, through litellm or the embedded local model (`local/…`)."""
+
+    type: Literal["model"]
+    model: str = Field(min_length=1, description="Model name as litellm writes it, or local/smollm2.")
+    params: dict[str, Any] = Field(default_factory=dict, description="Sent with every request, such as temperature.")
+    api_base: str | None = Field(None, description="Base URL of the endpoint; may hold ${ENV}.")
+    api_key_env: str | None = Field(None, description="Name of the environment variable that holds the key.")
+    timeout_s: float = Field(60.0, gt=0, description="Seconds after which one request is given up.")
+    max_concurrency: int = Field(50, ge=1, description="Most requests under way at once.")
+    prices: Prices | None = None
+
+
+class CallableTarget(Written):
+    """A Python callable answers: `function` is `module:function`."""
+
+    type: Literal["callable"]
+    function: str = Field(pattern=r"^[\w.]+:[\w.]+$")
+    max_concurrency: int = Field(50, ge=1)
+    timeout_s: float = Field(120.0, gt=0, description="Seconds after which one turn is given up.")
+
+
+class TracesTarget(Written):
+    """The answer is looked up in a log; nothing is called.
+
+    A case is joined to the log's row whose column `on` equals the case's own value of that column (its metadata, or
+    `conversation_id`, its trace). Trial n is the row with the n-th smallest value of the column `trial`.
+    """
+
+    type: Literal["traces"]
+    logs: str
+    on: str = "conversation_id"
+    where: str | None = None
+    trial: str | None = None
+
+
+TargetConfig = Annotated[ModelTarget | CallableTarget | TracesTarget, Field(discriminator="type")]
+
+
+class ReplaySettings(Written):
+    """How a case is replayed."""
+
+    mode: ReplayMode = "failing_turn"
+    max_steps: int = Field(8, ge=1, description="Most requests in one turn.")
+    unrecorded: Unrecorded = Field("stop", description="What a tool call that nothing can answer leads to.")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A variant with everything it refers to loaded; None means: as recorded in the case.
+
+    `examples` are earlier messages that stand between the system prompt and the conversation.
+    """
+
+    name: str
+    target: ModelTarget | CallableTarget | TracesTarget
+    system_prompt: str | None = None
+    tools: tuple[Tool, ...] | None = None
+    examples: tuple[Message, ...] = ()
+    replay: ReplaySettings = field(default_factory=ReplaySettings)
+    file: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Digest of all that can change an outcome: not the name, the file or how fast it may be asked."""
+        target = self.target.model_dump(mode="json", exclude={"max_concurrency", "timeout_s"})
+        return digest(
+            {
+                "target": target,
+                "system_prompt": self.system_prompt,
+                "tools": None if self.tools is None else [[t.to_openai(), t.effect] for t in self.tools],
+                "examples": [message.to_openai() for message in self.examples],
+                "replay": self.replay.model_dump(mode="json"),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Stubs and allowed functions for tools, shared by all variants.
+
+    `stubs` maps a tool to the JSON value that it returns, `functions` maps a tool to `module:function`.
+    """
+
+    stubs: Mapping[str, Any] = field(default_factory=dict)
+    functions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Digest of the stubs and the names of the functions."""
+        return digest({"stubs": dict(self.stubs), "functions": dict(self.functions)})
