@@ -16,6 +16,8 @@ FailureCategory = Literal["quality", "safety", "security", "reliability", "cost"
 FailureStage = Literal["retrieval", "tool", "prompt", "model", "guardrail"]
 
 SCHEMA_VERSION = 1
+ANY_ARGUMENTS = "*"
+"""In place of a recorded result's arguments: it answers a call of its tool whatever the arguments."""
 
 
 @dataclass(frozen=True, slots=True)

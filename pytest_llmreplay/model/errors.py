@@ -71,6 +71,10 @@ class Problems(UserError):
         self.problems = tuple(problems)
         LlmReplayError.__init__(self, "\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[type[Problems], tuple[tuple[UserError, ...]]]:
+        """Workers send errors to each other; without this the sentence would be taken for the list of problems."""
+        return type(self), (self.problems,)
+
 
 class InfrastructureError(LlmReplayError):
     """Trouble on the way to the target, such as a time-out; never the variant's fault.
@@ -108,7 +112,7 @@ class AccessDenied(InfrastructureError):
 class Unmeasurable(LlmReplayError):
     """The trial cannot be measured, for a reason that is neither a failure nor trouble."""
 
-    def __init__(self, message: str, *, code: str) -> None:
+    def __init__(self, message: str, *, code: str = "unmeasured") -> None:
         super().__init__(message)
         self.code = code
 
@@ -116,7 +120,7 @@ class Unmeasurable(LlmReplayError):
 class NotRun(LlmReplayError):
     """The trial was never started: a budget was used up or the run was interrupted."""
 
-    def __init__(self, message: str, *, code: str) -> None:
+    def __init__(self, message: str, *, code: str = "not_run") -> None:
         super().__init__(message)
         self.code = code
 

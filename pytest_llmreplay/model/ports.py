@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -61,11 +61,22 @@ class Provider(Protocol):
 class Recordings(Protocol):
     """Stored requests and responses, by key."""
 
+    @property
+    def had_any(self) -> bool:
+        """Whether anything was recorded before this session."""
+        ...
+
+    def nearest(self, request: Mapping[str, Any]) -> str | None:
+        """In a few words: the recording most like this request, and what differs; None when there is none."""
+        ...
+
     def find(self, key: str) -> Mapping[str, Any] | None:
         """The response recorded under this key, or None."""
         ...
 
-    def add(self, key: str, *, request: Mapping[str, Any], response: Mapping[str, Any], provider: str) -> None:
+    def add(
+        self, key: str, *, request: Mapping[str, Any], response: Mapping[str, Any], provider: str, trial: int
+    ) -> None:
         """Store a response; it counts once this returns."""
         ...
 
@@ -96,12 +107,4 @@ class ConversationLog(Protocol):
         Raises:
             UserError: more than one row fits.
         """
-        ...
-
-
-class ToolAnswers(Protocol):
-    """What answers the tool calls of one trial; a call is never executed for real."""
-
-    def tool_schemas(self) -> Sequence[Tool]:
-        """The tools that are offered."""
         ...

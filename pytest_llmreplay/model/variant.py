@@ -6,19 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pytest_llmreplay.model.canonical import digest
 from pytest_llmreplay.model.conversation import Message, Tool
+from pytest_llmreplay.model.written import Written
+
+_PACE = {"max_concurrency", "timeout_s", "requests_per_minute", "tokens_per_minute", "prices", "api_key_env"}
 
 ReplayMode = Literal["failing_turn", "each_turn", "conversation"]
 Unrecorded = Literal["stop", "error", "nearest"]
-
-
-class Written(BaseModel):
-    """What a person writes in a YAML file: unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Prices(Written):
@@ -37,8 +34,11 @@ class ModelTarget(Written):
     api_base: str | None = Field(None, description="Base URL of the endpoint; may hold ${ENV}.")
     api_key_env: str | None = Field(None, description="Name of the environment variable that holds the key.")
     timeout_s: float = Field(60.0, gt=0, description="Seconds after which one request is given up.")
+    via: Literal["litellm", "openai"] | None = Field(None, description="How to ask; default: what fits the model.")
     max_concurrency: int = Field(50, ge=1, description="Most requests under way at once.")
-    prices: Prices | None = None
+    requests_per_minute: float | None = Field(None, gt=0)
+    tokens_per_minute: float | None = Field(None, gt=0)
+    prices: Prices | None = Field(None, description="Instead of the listed prices.")
 
 
 class CallableTarget(Written):
@@ -93,7 +93,7 @@ class Variant:
     @property
     def digest(self) -> str:
         """Digest of all that can change an outcome: not the name, the file or how fast it may be asked."""
-        target = self.target.model_dump(mode="json", exclude={"max_concurrency", "timeout_s"})
+        target = self.target.model_dump(mode="json", exclude=_PACE)
         return digest(
             {
                 "target": target,

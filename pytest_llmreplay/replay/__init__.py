@@ -1,1 +1,1 @@
-"""."""
+"""Replaying cases: turns, answers to tool calls, targets."""

@@ -1,0 +1,35 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint clean
+
+demo: .venv/demo.stamp
+	@$(BIN)/pytest-llmreplay local-model fetch
+	@$(BIN)/pytest golden/ --llmreplay-variant configs/v1.yaml --llmreplay-variant configs/v2.yaml \
+		--llmreplay-baseline v1; code=$$?; \
+	if [ $$code -eq 1 ]; then echo; echo "V2 breaks what V1 did right (the red items above): a gate would stop this deploy."; \
+	elif [ $$code -ne 0 ]; then exit $$code; fi
+
+test: .venv/dev.stamp
+	$(BIN)/pytest
+
+lint: .venv/dev.stamp
+	$(BIN)/lint-imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv .venv
+
+.venv/demo.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local]'
+	@touch $@
+
+.venv/dev.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ .venv/demo.stamp
+
+clean:
+	rm -rf .venv .pytest_llmreplay .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

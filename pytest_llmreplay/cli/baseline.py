@@ -1,0 +1,91 @@
+"""`pytest-llmreplay baseline …`: what is fixed once stays fixed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pytest_llmreplay.model.errors import UserError
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.model.case import Case
+    from pytest_llmreplay.model.outcome import Outcome
+
+
+@click.group()
+def baseline() -> None:
+    """Accept what a candidate fixed."""
+
+
+@baseline.command()
+@click.argument("run", default="last")
+@click.option("--variant", metavar="NAME", help="The candidate to accept, when the run has more than one.")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+def accept(run: str, variant: str | None, yes: bool) -> None:
+    """Turn the open cases that the candidate passed in RUN (default: the last) into fixed ones.
+
+    From then on they must pass. A case that has changed since the run is left alone.
+    """
+    from pytest_llmreplay.compare.ratchet import accept as accepted_cases
+    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.store.runs import RunStore
+
+    project = find_project(Path.cwd())
+    info, outcomes = RunStore(project.state).load(run)
+    candidate = _candidate(info, outcomes, variant)
+    mine = [outcome for outcome in outcomes if outcome.variant == candidate]
+    passed = set(accepted_cases(mine))
+    chosen = {o.case_id: o for o in mine if o.case_id in passed}
+    if not chosen:
+        click.echo(f"{candidate} passed no open case in this run; nothing to accept.")
+        return
+    click.echo(f"{len(chosen)} open cases passed on {candidate} and become fixed:")
+    for case_id, outcome in sorted(chosen.items()):
+        click.echo(f"  {case_id}  ({outcome.case_file})")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UserError("there is no terminal to ask on", fix="look at the list above and add --yes")
+        click.confirm("Accept them?", abort=True)
+    _accept(project, chosen)
+
+
+def _accept(project: Project, chosen: dict[str, Outcome]) -> None:
+    from pytest_llmreplay.store.cases import rewrite_cases
+
+    fixed: list[str] = []
+    for file in sorted({outcome.case_file for outcome in chosen.values()}):
+        rewrite_cases(project.root / file, _fixing(chosen, fixed))
+    for case_id in sorted(set(chosen) - set(fixed)):
+        click.echo(f"left alone: {case_id} is no longer the case that was replayed", err=True)
+    click.echo(f"{len(fixed)} cases are fixed from now on.")
+    click.echo("next: commit golden/, then pytest golden/")
+
+
+def _fixing(chosen: dict[str, Outcome], fixed: list[str]) -> Callable[[Case], Case]:
+    from dataclasses import replace
+
+    def change(case: Case) -> Case:
+        outcome = chosen.get(case.case_id)
+        if outcome is None or case.status != "open" or case.content_digest != outcome.case_digest:
+            return case
+        fixed.append(case.case_id)
+        return replace(case, status="fixed")
+
+    return change
+
+
+def _candidate(info: dict[str, Any], outcomes: Sequence[Outcome], wanted: str | None) -> str:
+    names = sorted({outcome.variant for outcome in outcomes})
+    candidates = [name for name in names if name != info.get("baseline")]
+    if wanted is not None:
+        if wanted not in names:
+            raise UserError("the run has no such variant", key="--variant", value=wanted, allowed=names)
+        return wanted
+    if len(candidates) != 1:
+        raise UserError("the run has more than one candidate", key="--variant", allowed=candidates)
+    return candidates[0]

@@ -1,0 +1,103 @@
+"""`pytest-llmreplay validate`: every problem in golden files and configs, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pytest_llmreplay.model.errors import Problems, UserError
+from pytest_llmreplay.report.text import printable
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.model.case import Case
+    from pytest_llmreplay.model.variant import Variant
+
+
+@click.command()
+def validate() -> None:
+    """Check the golden files and the configs of this project; exit code 1 when there is a problem."""
+    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.check import check_configs
+
+    project = find_project(Path.cwd())
+    variants, problems = check_configs(project.configs, project.root)
+    cases = list(_cases(project, problems))
+    for warning in _warnings(cases, variants):
+        click.echo(f"warning: {printable(warning)}")
+    for problem in problems:
+        click.echo(f"problem: {printable(str(problem))}", err=True)
+    click.echo(f"{len(cases)} cases, {len(variants)} variants, {len(problems)} problems")
+    if problems:
+        click.get_current_context().exit(1)
+    click.echo("next: pytest golden/" if cases else "next: pytest-llmreplay promote LOGS")
+
+
+def _cases(project: Project, problems: list[UserError]) -> Iterator[Case]:
+    from pytest_llmreplay.store.cases import golden_files
+
+    places: dict[str, str] = {}
+    for folder in project.golden:
+        if not folder.exists():
+            continue
+        for path in golden_files([folder]):
+            try:
+                yield from _cases_in(path, project.relative(path), places, problems)
+            except UserError as error:
+                problems.append(error)
+
+
+def _cases_in(path: Path, name: str, places: dict[str, str], problems: list[UserError]) -> Iterator[Case]:
+    from pytest_llmreplay.store.cases import BadCase, BadRow, CaseFile, read_index
+
+    file = CaseFile(path)
+    for entry in read_index(path):
+        if isinstance(entry, BadRow):
+            problems.append(UserError(entry.reason, file=f"{name}: row {entry.row + 1}", key=entry.field))
+            continue
+        if entry.case_id in places:
+            problems.append(UserError(f"case '{entry.case_id}' is also in {places[entry.case_id]}", file=name))
+        places.setdefault(entry.case_id, name)
+        try:
+            case = file.load(entry.row)
+        except BadCase as error:
+            problems.append(UserError(error.reason, file=f"{name}: row {entry.row + 1}", key=error.field))
+            continue
+        problems.extend(_expectation_problems(case, name))
+        yield case
+
+
+def _expectation_problems(case: Case, name: str) -> Iterator[UserError]:
+    from pytest_llmreplay.model.conversation import turns_of
+    from pytest_llmreplay.model.expectation import parse_expectation
+
+    if not 1 <= case.turn <= len(turns_of(case.messages)):
+        yield UserError(
+            "the conversation has no such turn", file=f"{name}::{case.case_id}", key="turn", value=case.turn
+        )
+    if case.status in ("draft", "retired") and not case.expect:
+        return
+    try:
+        parse_expectation(case.expect, file=f"{name}::{case.case_id}")
+    except Problems as error:
+        yield from error.problems
+    except UserError as error:
+        yield error
+
+
+def _warnings(cases: list[Case], variants: list[Variant]) -> Iterator[str]:
+    suites = sorted({case.suite for case in cases})
+    variant_effects = any(tool.effect for variant in variants for tool in variant.tools or ())
+    for suite in suites:
+        tools = [tool for case in cases if case.suite == suite for tool in case.tools or ()]
+        if not variant_effects and not any(tool.effect for tool in tools):
+            yield (
+                f"suite '{suite}' declares no effects (effect: read|write), so an extra call that changes something "
+                "passes in silence"
+            )
+    drafts = sum(case.status == "draft" for case in cases)
+    if drafts:
+        yield f"{drafts} cases are drafts and do not run"

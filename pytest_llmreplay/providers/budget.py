@@ -1,0 +1,44 @@
+"""What a run may spend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_llmreplay.model.errors import NotRun
+
+
+@dataclass(slots=True)
+class Budget:
+    """Stops new requests once the run has spent what it may; what is under way is finished.
+
+    `max_cost_usd` is in US dollars; None means no limit. A request whose price is not known counts 0.
+    """
+
+    max_cost_usd: float | None = None
+    max_tokens: int | None = None
+    spent_usd: float = 0.0
+    spent_tokens: int = 0
+
+    def check(self) -> None:
+        """Refuse another request when the budget is used up.
+
+        Raises:
+            NotRun: it is.
+        """
+        if self.max_cost_usd is not None and self.spent_usd >= self.max_cost_usd:
+            raise NotRun(
+                f"the budget of {self.max_cost_usd:g} USD is used up ({self.spent_usd:.4f} spent); "
+                "raise it with --llmreplay-max-cost",
+                code="budget",
+            )
+        if self.max_tokens is not None and self.spent_tokens >= self.max_tokens:
+            raise NotRun(
+                f"the budget of {self.max_tokens} tokens is used up ({self.spent_tokens} spent); "
+                "raise it with --llmreplay-max-tokens",
+                code="budget",
+            )
+
+    def spend(self, *, tokens: int, cost_usd: float) -> None:
+        """Count what a request took."""
+        self.spent_tokens += tokens
+        self.spent_usd += cost_usd

@@ -1,0 +1,144 @@
+"""The embedded local model as a provider: no key, no network, no server.
+
+It is far too small to be a good assistant. It is here so that everything can be tried for real on any machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pytest_llmreplay.model.conversation import Message, Tool, ToolCall, calls_of
+from pytest_llmreplay.model.errors import InfrastructureError, did_you_mean
+from pytest_llmreplay.model.ports import ModelReply, ModelRequest
+from pytest_llmreplay.providers.local_engine import Completion, Generation, LocalEngine
+from pytest_llmreplay.providers.local_grammar import parameters_of, read_value, tool_choice, value_constraint
+from pytest_llmreplay.providers.local_model import MODEL_SHA256, model_path
+from pytest_llmreplay.providers.local_prompt import answer_prompt, argument_prompt, routing_prompt
+
+MODELS = ("local/smollm2",)
+PARAMS = ("max_tokens", "seed", "temperature")
+
+# Part of every recording's key: raise it whenever the rendering of requests changes.
+_LAYOUT = 1
+_NAME_TOKENS = 24
+_VALUE_TOKENS = 64
+_ANSWER_TOKENS = 32
+
+
+class LocalProvider:
+    """Answers requests for `local/smollm2` in this process.
+
+    With tools offered and a user message last, it chooses one tool and writes its arguments, each under a grammar;
+    else it writes a short text. At temperature 0, the default, equal requests get equal replies, whatever was asked
+    before. The model is loaded with the first request, and requests are answered one after another on one thread.
+
+    Args:
+        model: path of the model file; None means the one that `local-model fetch` stored.
+    """
+
+    def __init__(self, model: Path | None = None) -> None:
+        self._model = model
+        self._engine: LocalEngine | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llmreplay-local")
+
+    @property
+    def identity(self) -> str:
+        """The embedded model's file and the way in which requests are put to it."""
+        return f"local:{MODEL_SHA256[:16]}:{_LAYOUT}"
+
+    async def complete(self, request: ModelRequest, *, trial: int) -> ModelReply:
+        """Ask the model once. The trial changes the reply only when the temperature is above 0.
+
+        Raises:
+            InfrastructureError: the model or xllamacpp is missing, the request is too long, or a parameter is unknown.
+        """
+        limits = _limits(request, trial)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._reply, request, limits)
+
+    async def close(self) -> None:
+        """Release the model's memory, after the request that is under way."""
+        await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
+        self._engine = None
+
+    def _reply(self, request: ModelRequest, limits: Generation) -> ModelReply:
+        engine = self._loaded()
+        started = time.perf_counter()
+        if request.tools and request.messages and request.messages[-1].role == "user":
+            message, parts = _call(engine, request, limits)
+            finish_reason = "tool_calls"
+        else:
+            answer = engine.complete(answer_prompt(request.messages), limits, stop=["\n"])
+            message, parts = Message("assistant", content=answer.text.strip()), [answer]
+            finish_reason = answer.finish_reason
+        return ModelReply(
+            message=message,
+            finish_reason=finish_reason,
+            input_tokens=sum(part.input_tokens for part in parts),
+            output_tokens=sum(part.output_tokens for part in parts),
+            cost_usd=0.0,
+            latency_s=time.perf_counter() - started,
+        )
+
+    def _loaded(self) -> LocalEngine:
+        if self._engine is None:
+            path = self._model or model_path()
+            if path is None or not path.is_file():
+                raise InfrastructureError(
+                    f"the embedded model is not there{f' ({path})' if path else ''}; "
+                    "get it with `pytest-llmreplay local-model fetch`",
+                    code="local_missing",
+                )
+            self._engine = LocalEngine(path)
+        return self._engine
+
+
+def _call(engine: LocalEngine, request: ModelRequest, limits: Generation) -> tuple[Message, list[Completion]]:
+    names = replace(limits, max_tokens=_NAME_TOKENS)
+    chosen = engine.complete(routing_prompt(request.messages, request.tools), names, grammar=tool_choice(request.tools))
+    tool = next((tool for tool in request.tools if tool.name == chosen.text.strip()), None)
+    name = tool.name if tool else chosen.text.strip()
+    arguments, written = _arguments(engine, request, tool, limits) if tool else ({}, [])
+    number = len(calls_of(request.messages)) + 1
+    call = ToolCall(f"call_{number}", name, json.dumps(arguments, ensure_ascii=False))
+    return Message("assistant", tool_calls=(call,)), [chosen, *written]
+
+
+def _arguments(
+    engine: LocalEngine, request: ModelRequest, tool: Tool, limits: Generation
+) -> tuple[dict[str, Any], list[Completion]]:
+    arguments: dict[str, Any] = {}
+    written: list[Completion] = []
+    for parameter in parameters_of(tool):
+        prompt = argument_prompt(request.messages, tool.name, parameter)
+        values = replace(limits, max_tokens=_VALUE_TOKENS)
+        written.append(engine.complete(prompt, values, **value_constraint(parameter)))
+        value = read_value(parameter, written[-1].text)
+        if value is not None or parameter.required:
+            arguments[parameter.name] = value
+    return arguments, written
+
+
+def _limits(request: ModelRequest, trial: int) -> Generation:
+    if request.model not in MODELS:
+        raise InfrastructureError(_unknown("model", request.model, MODELS), code="unknown_model")
+    params: Mapping[str, Any] = request.params
+    for name in params:
+        if name not in PARAMS:
+            raise InfrastructureError(_unknown("parameter", name, PARAMS), code="unknown_param")
+    temperature = float(params.get("temperature", 0.0))
+    seed = int(params.get("seed", 0)) + trial
+    return Generation(int(params.get("max_tokens", _ANSWER_TOKENS)), temperature, seed)
+
+
+def _unknown(what: str, name: str, allowed: tuple[str, ...]) -> str:
+    nearest = did_you_mean(name, allowed)
+    hint = f"; did you mean '{nearest}'?" if nearest else ""
+    return f"the embedded model knows no {what} '{name}'; allowed: {', '.join(allowed)}{hint}"

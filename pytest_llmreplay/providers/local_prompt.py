@@ -1,0 +1,105 @@
+"""How a chat request is put to the embedded model: as plain text that it continues. Pure.
+
+A model this small routes well when it sees earlier messages beside their topics, and badly from a chat template or
+JSON. So every earlier message with a tool call is a worked example, and the last message is the one to route.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from pytest_llmreplay.model.conversation import Message, Tool, ToolCall, turns_of
+from pytest_llmreplay.providers.local_grammar import Parameter, as_value_text
+
+_ARGUMENT_EXAMPLES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A customer's message, the calls made for it, what the tools returned, and the answer in the end."""
+
+    customer: str
+    calls: tuple[ToolCall, ...] = ()
+    results: tuple[str, ...] = ()
+    answer: str | None = None
+
+
+def exchanges_of(messages: Sequence[Message]) -> tuple[Exchange, ...]:
+    """The exchanges of a conversation, worked examples first; what stands before the first user message is none."""
+    exchanges = []
+    for turn in turns_of(messages):
+        said = messages[turn.start + 1 : turn.stop]
+        spoken = [m.content for m in said if m.role == "assistant" and not m.tool_calls and m.content]
+        exchanges.append(
+            Exchange(
+                customer=one_line(messages[turn.start].content or ""),
+                calls=tuple(call for m in said if m.role == "assistant" for call in m.tool_calls),
+                results=tuple(one_line(m.content or "") for m in said if m.role in ("tool", "function")),
+                answer=one_line(spoken[-1]) if spoken else None,
+            )
+        )
+    return tuple(exchanges)
+
+
+def routing_prompt(messages: Sequence[Message], tools: Sequence[Tool]) -> str:
+    """The text after which the model writes the name of the tool for the last user message."""
+    *earlier, last = exchanges_of(messages) or (Exchange(""),)
+    topics = "\n".join(f"- {tool.name}: {one_line(tool.description or '')}".rstrip(": ") for tool in tools)
+    parts = [_system_text(messages), f"Topics:\n{topics}"]
+    parts += [shown for exchange in earlier if (shown := _routed(exchange))]
+    parts.append(f"Customer: {last.customer}\nTopic:")
+    return "\n\n".join(part for part in parts if part)
+
+
+def argument_prompt(messages: Sequence[Message], tool: str, parameter: Parameter) -> str:
+    """The text after which the model writes one argument of a call of `tool` for the last user message."""
+    *earlier, last = exchanges_of(messages) or (Exchange(""),)
+    shown = [
+        f"Customer: {exchange.customer}\n{parameter.name}: {value}"
+        for exchange in earlier
+        for call in islice((call for call in exchange.calls if call.name == tool), 1)
+        if (value := _argument_text(call, parameter)) is not None
+    ]
+    return "\n\n".join([*shown[-_ARGUMENT_EXAMPLES:], f"Customer: {last.customer}\n{parameter.name}:"])
+
+
+def answer_prompt(messages: Sequence[Message]) -> str:
+    """The text after which the model writes its answer to the last user message, from what the tools returned."""
+    exchanges = exchanges_of(messages) or (Exchange(""),)
+    return "\n\n".join(part for part in (_system_text(messages), _answering(exchanges[-1])) if part)
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks, so that no message can pretend to be the next line of the prompt."""
+    return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+
+
+def _system_text(messages: Sequence[Message]) -> str:
+    texts = (m.content or "" for m in messages if m.role in ("system", "developer"))
+    return "\n".join(text.encode("utf-8", "replace").decode("utf-8").strip() for text in texts)
+
+
+def _routed(exchange: Exchange) -> str | None:
+    if exchange.calls:
+        return f"Customer: {exchange.customer}\nTopic: {one_line(exchange.calls[0].name)}"
+    return f"Customer: {exchange.customer}\nAnswer: {exchange.answer}" if exchange.answer else None
+
+
+def _answering(exchange: Exchange) -> str:
+    results = "".join(f"Information: {result}\n" for result in exchange.results)
+    return f"Customer: {exchange.customer}\n{results}Answer:"
+
+
+def _argument_text(call: ToolCall, parameter: Parameter) -> str | None:
+    try:
+        arguments = json.loads(call.arguments or "{}")
+    except ValueError:
+        return None
+    if not isinstance(arguments, dict):
+        return None
+    if parameter.name not in arguments:
+        return None if parameter.required else as_value_text(None)
+    return as_value_text(arguments[parameter.name])

@@ -1,0 +1,152 @@
+"""OpenAI-compatible endpoints, asked directly over HTTP: no SDK, a fraction of its time for each request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmreplay.model.conversation import Message
+from pytest_llmreplay.model.errors import InfrastructureError
+from pytest_llmreplay.model.ports import ModelReply, ModelRequest
+from pytest_llmreplay.model.variant import ModelTarget
+from pytest_llmreplay.providers.credentials import key_from_environment, without_credentials
+from pytest_llmreplay.providers.prices import cost_usd
+from pytest_llmreplay.providers.sse import assembled
+from pytest_llmreplay.providers.trouble import clean_message, retry_after_seconds, status_error
+
+if TYPE_CHECKING:
+    import aiohttp
+
+
+class OpenAIProvider:
+    """Asks `{api_base}/chat/completions`.
+
+    Args:
+        config: the variant's target.
+        model: the model's name as the endpoint knows it.
+        api_base: the endpoint's base URL.
+    """
+
+    def __init__(self, config: ModelTarget, *, model: str, api_base: str) -> None:
+        self._config = config
+        self._model = model
+        self._url = api_base.rstrip("/") + "/chat/completions"
+        self._key: str | None = None
+        self._identity = f"openai {without_credentials(api_base)}"
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def identity(self) -> str:
+        """The word openai and the endpoint."""
+        return self._identity
+
+    async def complete(self, request: ModelRequest, *, trial: int) -> ModelReply:  # noqa: ARG002 (part of the port)
+        """Ask the model once.
+
+        Raises:
+            AccessDenied: the credentials were refused.
+            InfrastructureError: no usable answer came back.
+        """
+        import aiohttp
+
+        session = self._opened()
+        started = time.perf_counter()
+        try:
+            async with session.post(self._url, data=self._body(request)) as response:
+                body = await response.read()
+                if response.status >= 400:
+                    raise self._refused(response.status, body, response.headers.get("Retry-After"))
+        except TimeoutError as error:
+            raise InfrastructureError(
+                f"{self._config.model} gave no answer within {self._config.timeout_s:g} s",
+                code="timeout",
+                retryable=True,
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
+            text = clean_message(f"{type(error).__name__}: {error}", self._secrets())
+            raise InfrastructureError(f"{self._config.model}: {text}", code="connection", retryable=True) from None
+        return self._reply(body, time.perf_counter() - started)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+            # aiohttp closes the transports in the next rounds of the event loop.
+            await asyncio.sleep(0)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            import aiohttp
+
+            self._key = key_from_environment(self._config) or os.environ.get("OPENAI_API_KEY")
+            headers = {"Content-Type": "application/json"}
+            if self._key:
+                headers["Authorization"] = f"Bearer {self._key}"
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=aiohttp.ClientTimeout(total=self._config.timeout_s),
+                headers=headers,
+                trust_env=True,
+            )
+        return self._session
+
+    def _body(self, request: ModelRequest) -> bytes:
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": [message.to_openai() for message in request.messages],
+            **request.params,
+        }
+        if request.tools:
+            body["tools"] = [tool.to_openai() for tool in request.tools]
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+    def _refused(self, status: int, body: bytes, retry_after: str | None) -> InfrastructureError:
+        text = body[:2000].decode("utf-8", "replace")
+        try:
+            error = json.loads(body)["error"]
+            text = error["message"] if isinstance(error, dict) else str(error)
+            if isinstance(error, dict) and error.get("code") == "content_filter":
+                return InfrastructureError(
+                    f"{self._config.model}: the content filter refused: {clean_message(text, self._secrets())}",
+                    code="content_filter",
+                )
+        except (ValueError, LookupError, TypeError):
+            pass
+        wait = retry_after_seconds(retry_after, datetime.now(UTC))
+        return status_error(status, f"{self._config.model}: {text}", retry_after=wait, secrets=self._secrets())
+
+    def _reply(self, body: bytes, latency_s: float) -> ModelReply:
+        try:
+            response = assembled(body) if body.lstrip()[:5] in (b"data:", b"event") else json.loads(body)
+            choice = response["choices"][0]
+            message = Message.from_openai(choice["message"])
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            raise InfrastructureError(
+                f"{self._config.model} answered with something that is no chat completion: "
+                f"{clean_message(body[:200].decode('utf-8', 'replace'), self._secrets())}",
+                code="bad_response",
+                retryable=True,
+            ) from error
+        usage: Mapping[str, Any] = response.get("usage") or {}
+        tokens = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+        return ModelReply(
+            message=message,
+            finish_reason=choice.get("finish_reason"),
+            input_tokens=tokens[0],
+            output_tokens=tokens[1],
+            cost_usd=cost_usd(self._config.model, *tokens, self._config.prices),
+            latency_s=latency_s,
+        )
+
+    def _secrets(self) -> Iterable[str]:
+        return [self._key] if self._key else []
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,195 @@
+"""Pressure on an endpoint: how many requests at once, how often to ask again, and when to stop asking."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from pytest_llmreplay.model.errors import InfrastructureError
+from pytest_llmreplay.model.ports import ModelReply, ModelRequest, Provider
+from pytest_llmreplay.providers.budget import Budget
+
+_PRESSURE_CODES = frozenset({"rate_limited", "overloaded"})
+_FIRST_BACKOFF_S = 0.5
+_LONGEST_BACKOFF_S = 30.0
+_MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time and chance, handed in so that tests own them."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    random: Callable[[], float] = random.random
+
+
+class Gate:
+    """Lets requests through to one endpoint: additive increase, multiplicative decrease, and rates by the minute.
+
+    Args:
+        most: most requests at once.
+        requests_per_minute: None for no limit.
+        tokens_per_minute: None for no limit; counted when a reply says what it took.
+        clock: time.
+    """
+
+    def __init__(
+        self, most: int, *, requests_per_minute: float | None, tokens_per_minute: float | None, clock: Clock
+    ) -> None:
+        self._most = most
+        self._limit = float(most)
+        self._under_way = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._lowered_at = float("-inf")
+        self._rates = [
+            _Rate(allowed, clock) for allowed in (requests_per_minute, tokens_per_minute) if allowed is not None
+        ]
+        self._requests = self._rates[0] if requests_per_minute is not None else None
+        self._tokens = self._rates[-1] if tokens_per_minute is not None else None
+        self._clock = clock
+
+    @property
+    def limit(self) -> float:
+        """How many requests may be under way now."""
+        return self._limit
+
+    @asynccontextmanager
+    async def enter(self) -> AsyncIterator[None]:
+        """Wait for a place, hold it, give it back."""
+        while self._under_way >= int(self._limit):
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            await waiter
+        self._under_way += 1
+        try:
+            for rate in self._rates:
+                await rate.wait()
+            if self._requests is not None:
+                self._requests.spend(1)
+            yield
+        finally:
+            self._under_way -= 1
+            self._wake()
+
+    def succeeded(self, tokens: int) -> None:
+        """A request got its answer: one more at once after every round of answers."""
+        self._limit = min(self._most, self._limit + 1 / self._limit)
+        if self._tokens is not None:
+            self._tokens.spend(tokens)
+        self._wake()
+
+    def refused(self, sent_at: float) -> None:
+        """The endpoint asked for less: half as many at once. Refusals of requests sent before that count once."""
+        if sent_at > self._lowered_at:
+            self._limit = max(1.0, self._limit / 2)
+            self._lowered_at = self._clock.now()
+
+    def _wake(self) -> None:
+        free = int(self._limit) - self._under_way
+        while free > 0 and self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                free -= 1
+
+
+class _Rate:
+    """So much a minute, over a sliding minute."""
+
+    def __init__(self, allowed: float, clock: Clock) -> None:
+        self._allowed = allowed
+        self._clock = clock
+        self._spent: deque[tuple[float, float]] = deque()
+        self._total = 0.0
+
+    async def wait(self) -> None:
+        while True:
+            now = self._clock.now()
+            while self._spent and self._spent[0][0] <= now - _MINUTE:
+                self._total -= self._spent.popleft()[1]
+            if self._total < self._allowed:
+                return
+            await self._clock.sleep(self._spent[0][0] + _MINUTE - now)
+
+    def spend(self, amount: float) -> None:
+        self._spent.append((self._clock.now(), amount))
+        self._total += amount
+
+
+class PressedProvider:
+    """Asks a provider through a gate, again after passing trouble, and not beyond the budget.
+
+    Args:
+        provider: the way to the model.
+        gate: shared by all who use the endpoint.
+        budget: shared by the whole run.
+        wait_s: seconds after which a request is given up, whatever its trouble.
+        clock: time and chance.
+    """
+
+    def __init__(
+        self, provider: Provider, gate: Gate, budget: Budget, *, wait_s: float, clock: Clock | None = None
+    ) -> None:
+        self._provider = provider
+        self._gate = gate
+        self._budget = budget
+        self._wait_s = wait_s
+        self._clock = clock or Clock()
+
+    @property
+    def identity(self) -> str:
+        """The identity of the provider behind."""
+        return self._provider.identity
+
+    async def complete(self, request: ModelRequest, *, trial: int) -> ModelReply:
+        """Ask until there is an answer, the trouble is final, or the time is up.
+
+        Raises:
+            InfrastructureError: there is no answer; the message says how often it was asked.
+            NotRun: the budget is used up.
+        """
+        started = self._clock.now()
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await self._once(request, trial)
+            except InfrastructureError as error:
+                if not error.retryable:
+                    raise
+                pause = error.retry_after if error.retry_after is not None else self._backoff(attempt)
+                if self._clock.now() + pause - started > self._wait_s:
+                    raise InfrastructureError(
+                        f"{error} (asked {attempt} times in {self._clock.now() - started:.1f} s)", code=error.code
+                    ) from error
+                await self._clock.sleep(pause)
+
+    async def close(self) -> None:
+        """Close the provider behind."""
+        await self._provider.close()
+
+    async def _once(self, request: ModelRequest, trial: int) -> ModelReply:
+        async with self._gate.enter():
+            self._budget.check()
+            sent_at = self._clock.now()
+            try:
+                reply = await self._provider.complete(request, trial=trial)
+            except InfrastructureError as error:
+                if error.code in _PRESSURE_CODES:
+                    self._gate.refused(sent_at)
+                raise
+            tokens = (reply.input_tokens or 0) + (reply.output_tokens or 0)
+            self._gate.succeeded(tokens)
+            self._budget.spend(tokens=tokens, cost_usd=reply.cost_usd or 0.0)
+            return reply
+
+    def _backoff(self, attempt: int) -> float:
+        """Exponential backoff with full jitter."""
+        ceiling = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0 ** min(attempt - 1, 16))
+        return ceiling * self._clock.random()

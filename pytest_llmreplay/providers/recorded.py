@@ -1,0 +1,103 @@
+"""Recordings in front of a provider: what was answered once is not paid for twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pytest_llmreplay.model.canonical import digest
+from pytest_llmreplay.model.conversation import Message
+from pytest_llmreplay.model.errors import RecordingMissing
+from pytest_llmreplay.model.ports import ModelReply, ModelRequest, Provider, Recordings
+
+RecordMode = Literal["none", "once", "new_episodes", "all"]
+
+
+class RecordedProvider:
+    """Answers from recordings, asks the provider for the rest and records what it says.
+
+    Args:
+        provider: the way to the model.
+        recordings: where responses are kept.
+        mode: `none` never asks; `new_episodes` asks for what is not recorded; `once` does so only while nothing was
+            recorded before this session; `all` asks always.
+    """
+
+    def __init__(self, provider: Provider, recordings: Recordings, mode: RecordMode) -> None:
+        self._provider = provider
+        self._recordings = recordings
+        self._mode = mode
+
+    @property
+    def identity(self) -> str:
+        """The identity of the provider behind."""
+        return self._provider.identity
+
+    async def complete(self, request: ModelRequest, *, trial: int) -> ModelReply:
+        """Answer from the recording with this request's key, else ask.
+
+        Raises:
+            RecordingMissing: the mode allows no request and nothing is recorded.
+            InfrastructureError: the provider gave no usable answer.
+        """
+        plain = plain_request(request)
+        key = recording_key(plain, provider=self.identity, trial=trial)
+        if self._mode != "all":
+            recorded = self._recordings.find(key)
+            if recorded is not None:
+                return reply_from_record(recorded)
+            if self._mode == "none" or (self._mode == "once" and self._recordings.had_any):
+                raise RecordingMissing(self._miss(plain))
+        reply = await self._provider.complete(request, trial=trial)
+        response = reply_to_record(reply)
+        self._recordings.add(key, request=plain, response=response, provider=self.identity, trial=trial)
+        return reply
+
+    async def close(self) -> None:
+        """Close the provider behind."""
+        await self._provider.close()
+
+    def _miss(self, plain: Mapping[str, Any]) -> str:
+        nearest = self._recordings.nearest(plain)
+        hint = f"; {nearest}" if nearest else ""
+        return f"record mode is '{self._mode}' and this request to {plain['model']} is not recorded{hint}"
+
+
+def plain_request(request: ModelRequest) -> dict[str, Any]:
+    """The request as plain data: all that may change the answer, and no credentials."""
+    return {
+        "model": request.model,
+        "messages": [message.to_openai() for message in request.messages],
+        "tools": [tool.to_openai() for tool in request.tools],
+        "params": dict(request.params),
+    }
+
+
+def recording_key(plain: Mapping[str, Any], *, provider: str, trial: int) -> str:
+    """The key of a recording: a digest of the canonical request, the provider's identity and the trial."""
+    return digest({"request": plain, "provider": provider, "trial": trial})
+
+
+def reply_to_record(reply: ModelReply) -> dict[str, Any]:
+    """A reply as plain data."""
+    return {
+        "message": reply.message.to_openai(),
+        "finish_reason": reply.finish_reason,
+        "input_tokens": reply.input_tokens,
+        "output_tokens": reply.output_tokens,
+        "cost_usd": reply.cost_usd,
+        "latency_s": reply.latency_s,
+    }
+
+
+def reply_from_record(record: Mapping[str, Any]) -> ModelReply:
+    """A recorded reply; it says that it is not live."""
+    return ModelReply(
+        message=Message.from_openai(record["message"]),
+        finish_reason=record["finish_reason"],
+        input_tokens=record["input_tokens"],
+        output_tokens=record["output_tokens"],
+        cost_usd=record["cost_usd"],
+        latency_s=record["latency_s"],
+        live=False,
+    )

@@ -1,0 +1,176 @@
+"""Replaying a case turn by turn, in one of three modes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
+
+from pytest_llmreplay.model.case import Case
+from pytest_llmreplay.model.conversation import Message, Tool, Turn, calls_of, turns_of
+from pytest_llmreplay.model.errors import Unmeasurable
+from pytest_llmreplay.model.trajectory import StopReason, Trajectory, TurnReplay, Usage
+from pytest_llmreplay.model.variant import Environment, ReplaySettings, Variant
+from pytest_llmreplay.replay.divergence import first_divergence
+from pytest_llmreplay.replay.prompt import render_system_prompt
+from pytest_llmreplay.replay.tools import ToolBox
+
+N = TypeVar("N", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnContext:
+    """What a target is given to answer one turn; `messages` ends with the user's message."""
+
+    number: int
+    trial: int
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...]
+    tool_box: ToolBox
+    max_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResult:
+    """What a target made of one turn."""
+
+    produced: tuple[Message, ...]
+    stop: StopReason
+    usage: Usage
+
+
+class TurnTarget(Protocol):
+    """Something that answers one turn: a model or a callable."""
+
+    async def run_turn(self, context: TurnContext) -> TurnResult:
+        """Answer the turn.
+
+        Raises:
+            InfrastructureError: no answer could be had.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release what the target holds."""
+        ...
+
+
+class TurnReplayer:
+    """Replays cases on a target that answers turns.
+
+    Args:
+        variant: the configuration under test.
+        target: what answers.
+        environment: stubs for tools.
+        functions: the environment's functions, imported.
+    """
+
+    def __init__(
+        self,
+        variant: Variant,
+        target: TurnTarget,
+        environment: Environment,
+        functions: Mapping[str, Callable[..., Any]],
+    ) -> None:
+        self._variant = variant
+        self._target = target
+        self._environment = environment
+        self._functions = functions
+
+    async def replay(self, case: Case, trial: int) -> Trajectory:
+        """One trial of the case.
+
+        Raises:
+            InfrastructureError: the target could not be asked.
+            Unmeasurable: the case has no such turn.
+        """
+        settings = self._variant.replay
+        tools = offered_tools(self._variant, case) or ()
+        box = ToolBox(case.recorded_results, tools, self._environment, self._functions, settings.unrecorded)
+        history, turns = self._history_and_turns(case)
+        replays: list[TurnReplay] = []
+        usages: list[Usage] = []
+        conversation = list(history)
+        for turn in turns:
+            if settings.mode == "each_turn":
+                conversation = [*self._preamble(case), *recorded_before(case, turn)]
+            conversation.append(case.messages[turn.start])
+            box.begin_turn(turn.number)
+            context = TurnContext(turn.number, trial, tuple(conversation), tools, box, settings.max_steps)
+            result = await self._target.run_turn(context)
+            replays.append(TurnReplay(turn.number, context.messages, result.produced, result.stop))
+            usages.append(result.usage)
+            conversation.extend(result.produced)
+            if settings.mode == "conversation" and result.stop != "answered":
+                break
+        return Trajectory(
+            turns=tuple(replays),
+            failing_turn=case.turn,
+            recorded_calls=calls_of(case.messages[: turns[0].start]),
+            usage=total_usage(usages),
+            tool_answers=tuple(box.answers),
+            divergence=first_divergence(case, replays),
+        )
+
+    async def close(self) -> None:
+        """Release what the target holds."""
+        await self._target.close()
+
+    def _history_and_turns(self, case: Case) -> tuple[tuple[Message, ...], tuple[Turn, ...]]:
+        settings: ReplaySettings = self._variant.replay
+        turns = turns_of(case.messages)
+        if not 1 <= case.turn <= len(turns):
+            raise Unmeasurable(f"the conversation has no turn {case.turn}", code="no_such_turn")
+        if settings.mode == "failing_turn":
+            turns = (turns[case.turn - 1],)
+        return (*self._preamble(case), *recorded_before(case, turns[0])), turns
+
+    def _preamble(self, case: Case) -> Iterator[Message]:
+        """The system messages, with the variant's prompt in place of the recorded one, then its worked examples."""
+        recorded = [message for message in _before_first_turn(case) if message.role in ("system", "developer")]
+        if self._variant.system_prompt is not None:
+            yield Message("system", render_system_prompt(self._variant.system_prompt, case))
+            recorded = recorded[1:]
+        yield from recorded
+        yield from self._variant.examples
+
+
+def offered_tools(variant: Variant, case: Case) -> tuple[Tool, ...] | None:
+    """The tools that the variant offers: its own, else those in the case; None when nobody says.
+
+    An effect that the variant does not declare is the one that the case declares.
+    """
+    if variant.tools is None or not case.tools:
+        return case.tools if variant.tools is None else variant.tools
+    effects = {tool.name: tool.effect for tool in case.tools}
+    return tuple(
+        tool if tool.effect is not None else replace(tool, effect=effects.get(tool.name)) for tool in variant.tools
+    )
+
+
+def recorded_before(case: Case, turn: Turn) -> Iterator[Message]:
+    """The recorded messages before a turn, without the system messages at the start."""
+    yield from (m for m in _before_first_turn(case) if m.role not in ("system", "developer"))
+    yield from case.messages[len(_before_first_turn(case)) : turn.start]
+
+
+def total_usage(usages: list[Usage]) -> Usage:
+    """The sum of what several requests took; a figure that one of them does not know is not known of the sum."""
+    return Usage(
+        steps=sum(usage.steps for usage in usages),
+        live_steps=sum(usage.live_steps for usage in usages),
+        input_tokens=_sum_known([usage.input_tokens for usage in usages]),
+        output_tokens=_sum_known([usage.output_tokens for usage in usages]),
+        cost_usd=_sum_known([usage.cost_usd for usage in usages]),
+        latency_s=_sum_known([usage.latency_s for usage in usages]),
+    )
+
+
+def _sum_known(values: list[N | None]) -> N | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if values and len(known) == len(values) else None
+
+
+def _before_first_turn(case: Case) -> tuple[Message, ...]:
+    first = turns_of(case.messages)[0]
+    return case.messages[: first.start]

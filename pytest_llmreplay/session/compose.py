@@ -1,0 +1,119 @@
+"""The composition root: from a variant to something that can replay a case."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.model.ports import Provider, Recordings, Replayer
+from pytest_llmreplay.model.variant import CallableTarget, Environment, ModelTarget, TracesTarget, Variant
+from pytest_llmreplay.providers.budget import Budget
+from pytest_llmreplay.providers.pressure import Clock, Gate, PressedProvider
+from pytest_llmreplay.providers.recorded import RecordedProvider, RecordMode
+from pytest_llmreplay.replay.targets.callable import CallableTurns
+from pytest_llmreplay.replay.targets.model import ModelTurns
+from pytest_llmreplay.replay.targets.traces import TracesReplayer
+from pytest_llmreplay.replay.turns import TurnReplayer
+from pytest_llmreplay.session.ways import build_provider
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What all variants of a run are built from.
+
+    `notice` is told of what could not be read of a log; `gates` are shared by the variants that use one endpoint.
+    """
+
+    root: Path
+    environment: Environment
+    recordings: Recordings
+    record: RecordMode
+    budget: Budget
+    wait_s: float
+    notice: Callable[[str], None]
+    gates: dict[str, Gate] = field(default_factory=dict)
+
+
+def build_replayers(variants: Mapping[str, Variant], workshop: Workshop) -> dict[str, Replayer]:
+    """What can replay a case, by the variant's name.
+
+    Raises:
+        UserError: a target cannot be set up.
+    """
+    return {name: _replayer(variant, workshop) for name, variant in variants.items()}
+
+
+def _replayer(variant: Variant, workshop: Workshop) -> Replayer:
+    target = variant.target
+    if isinstance(target, TracesTarget):
+        return _traces_replayer(variant, target, workshop.notice)
+    environment = workshop.environment
+    functions = {tool: import_function(name, workshop.root) for tool, name in environment.functions.items()}
+    if isinstance(target, CallableTarget):
+        turns = CallableTurns(target, import_function(target.function, workshop.root))
+        return TurnReplayer(variant, turns, environment, functions)
+    provider = RecordedProvider(_pressed(target, workshop), workshop.recordings, workshop.record)
+    return TurnReplayer(variant, ModelTurns(target, provider), environment, functions)
+
+
+def _pressed(target: ModelTarget, workshop: Workshop) -> Provider:
+    provider = build_provider(target)
+    gate = workshop.gates.get(provider.identity)
+    if gate is None:
+        gate = workshop.gates[provider.identity] = Gate(
+            target.max_concurrency,
+            requests_per_minute=target.requests_per_minute,
+            tokens_per_minute=target.tokens_per_minute,
+            clock=Clock(),
+        )
+    return PressedProvider(provider, gate, workshop.budget, wait_s=workshop.wait_s)
+
+
+def import_function(name: str, root: Path) -> Callable[..., Any]:
+    """The function that `module:function` names; modules are found from the project's root too.
+
+    Raises:
+        UserError: there is no such module or function.
+    """
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    module_name, _, attribute = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"'{name}' cannot be imported: {error}") from error
+    if not callable(found):
+        raise UserError(f"'{name}' is not callable")
+    function: Callable[..., Any] = found
+    return function
+
+
+def _traces_replayer(variant: Variant, target: TracesTarget, notice: Callable[[str], None]) -> Replayer:
+    from pytest_llmreplay.traces import open_log
+
+    logs = str(Path(variant.file).parent / target.logs)
+    log = open_log(
+        [logs],
+        on=target.on,
+        where=target.where,
+        trial=target.trial,
+        on_problem=lambda problem: notice(f"{variant.name}: {problem}"),
+    )
+    return TracesReplayer(target, log)
+
+
+def close_all(replayers: Mapping[str, Replayer]) -> Callable[[], Any]:
+    """A coroutine function that closes every replayer."""
+
+    async def close() -> None:
+        for replayer in replayers.values():
+            await replayer.close()
+
+    return close

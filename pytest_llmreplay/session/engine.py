@@ -1,0 +1,167 @@
+"""The engine: an event loop in a background thread that replays trials through a sliding window.
+
+It is fed with the selected trials in their order, and each test waits for its own. The window bounds how many trials
+are under way, and finished trials that no test has asked for yet are bounded too, so memory does not grow with the
+number of cases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from pytest_llmreplay.model.errors import NotRun
+from pytest_llmreplay.model.trial import Trial
+from pytest_llmreplay.session.plan import PlannedTrial
+
+_SECONDS_TO_FINISH = 10.0
+_RUN_AHEAD = 4
+
+
+class Engine(Protocol):
+    """What tests ask for finished trials."""
+
+    def plan(self, trials: Sequence[PlannedTrial]) -> None:
+        """Announce the selected trials, in order; a trial that several tests want is named as often."""
+        ...
+
+    def result(self, trial: PlannedTrial) -> Trial:
+        """Wait for a trial; one that was not planned, or is far down the queue, is started next.
+
+        Raises:
+            NotRun: the engine was stopped before the trial started.
+        """
+        ...
+
+    def close(self) -> None:
+        """Start nothing more, let what is under way finish, and end."""
+        ...
+
+
+class LocalEngine:
+    """The engine of this process.
+
+    Args:
+        run: replays one trial; never raises.
+        window: most trials under way at once.
+        cleanup: called in the event loop at the end.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[PlannedTrial], Awaitable[Trial]],
+        *,
+        window: int,
+        cleanup: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        self._run = run
+        self._window = window
+        self._cleanup = cleanup
+        self._queue: deque[PlannedTrial] = deque()
+        self._urgent: deque[PlannedTrial] = deque()
+        self._wanted: Counter[PlannedTrial] = Counter()
+        self._results: dict[PlannedTrial, Future[Trial]] = {}
+        self._started: set[PlannedTrial] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unclaimed = 0
+        self._stopping = False
+        self._lock = threading.Lock()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="llmreplay-engine", daemon=True)
+        self._thread.start()
+
+    def plan(self, trials: Sequence[PlannedTrial]) -> None:
+        """Announce the selected trials; they start at once."""
+        with self._lock:
+            for trial in trials:
+                if trial not in self._wanted:
+                    self._queue.append(trial)
+                self._wanted[trial] += 1
+        self._loop.call_soon_threadsafe(self._fill)
+
+    def result(self, trial: PlannedTrial) -> Trial:
+        """Wait for a trial.
+
+        Raises:
+            NotRun: the engine was stopped before the trial started.
+        """
+        with self._lock:
+            if self._stopping and trial not in self._results:
+                raise NotRun("the run was stopped before this trial started", code="interrupted")
+            future = self._results.setdefault(trial, Future())
+            if trial not in self._started:
+                self._urgent.append(trial)
+        self._loop.call_soon_threadsafe(self._fill)
+        finished = future.result()
+        self._claimed(trial)
+        return finished
+
+    def close(self) -> None:
+        """Start nothing more, let what is under way finish for a short while, and end the thread."""
+        if not self._thread.is_alive():
+            return
+        with self._lock:
+            self._stopping = True
+        asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _claimed(self, trial: PlannedTrial) -> None:
+        with self._lock:
+            self._wanted[trial] -= 1
+            if self._wanted[trial] <= 0 and self._results.pop(trial, None) is not None:
+                self._started.discard(trial)
+                self._unclaimed -= 1
+        self._loop.call_soon_threadsafe(self._fill)
+
+    def _fill(self) -> None:
+        with self._lock:
+            while not self._stopping and len(self._tasks) < self._window:
+                trial = self._next()
+                if trial is None:
+                    return
+                self._started.add(trial)
+                self._unclaimed += 1
+                self._results.setdefault(trial, Future())
+                task = self._loop.create_task(self._work(trial))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    def _next(self) -> PlannedTrial | None:
+        while self._urgent:
+            trial = self._urgent.popleft()
+            if trial not in self._started:
+                return trial
+        while self._queue and self._unclaimed < self._window * _RUN_AHEAD:
+            trial = self._queue.popleft()
+            if trial not in self._started and self._wanted[trial] > 0:
+                return trial
+        return None
+
+    async def _work(self, trial: PlannedTrial) -> None:
+        future = self._results[trial]
+        try:
+            future.set_result(await self._run(trial))
+        except BaseException as error:
+            future.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._loop.call_soon(self._fill)
+
+    async def _finish(self) -> None:
+        with self._lock:
+            for trial, future in self._results.items():
+                if trial not in self._started and not future.done():
+                    future.set_exception(NotRun("the run was stopped before this trial started", code="interrupted"))
+        if self._tasks:
+            _, late = await asyncio.wait(set(self._tasks), timeout=_SECONDS_TO_FINISH)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._cleanup()

@@ -1,0 +1,226 @@
+"""What the plugin does once a golden file or the fixture is met: hooks that are registered only then."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llmreplay.compare.ratchet import ItemVerdict, exit_code
+from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.model.trial import Trial
+from pytest_llmreplay.session.host import Host
+from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, finished_trial
+from pytest_llmreplay.session.options import settings_from
+from pytest_llmreplay.session.plan import PlannedTrial
+from pytest_llmreplay.session.session import ReplaySession
+from pytest_llmreplay.session.sharing import EngineServer, RemoteEngine
+from pytest_llmreplay.session.summary import write_summary
+from pytest_llmreplay.store.cases import is_case_file
+
+_HOOKS = "llmreplay-hooks"
+_FIXTURE = "llmreplay_trial"
+_EXPECTED = {
+    "known_failing": "known, still failing",
+    "baseline_failing": "still fails on {variant}, known",
+}
+
+
+@dataclass(slots=True)
+class _Verdicts:
+    """What the items came to; `foreign_failures` counts red tests that are none of ours."""
+
+    candidates: list[ItemVerdict] = field(default_factory=list)
+    baselines: list[ItemVerdict] = field(default_factory=list)
+    foreign_failures: int = 0
+
+
+class ReplayHooks:
+    """The hooks of one pytest process that replays, or that answers for xdist workers that do."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._session: ReplaySession | None = None
+        self._verdicts = _Verdicts()
+        self._server: EngineServer | None = None
+        self.host: Host | None = None
+
+    @property
+    def session(self) -> ReplaySession:
+        """Settings and variants, loaded when they are first needed.
+
+        Raises:
+            UserError: a variant has a mistake.
+        """
+        if self._session is None:
+            self._session = ReplaySession(settings_from(self._config))
+        return self._session
+
+    def start_host(self) -> Host:
+        """Start the run and its engine in this process.
+
+        Raises:
+            UserError: a target cannot be set up.
+        """
+        if self.host is None:
+            self.host = Host(self.session.settings, self.session.variants)
+        return self.host
+
+    def worker_address(self) -> dict[str, Any]:
+        """Where workers find the engine, which starts with the first one that asks."""
+        if self._server is None:
+            self._server = EngineServer(self.start_host)
+        return self._server.address
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Start replaying what was selected."""
+        planned = [trial for trial in map(planned_trial, session.items) if trial is not None]
+        if not planned or self._config.option.collectonly:
+            return
+        try:
+            self.session.start_engine(self._engine())
+            self.session.plan(planned)
+        except UserError as error:
+            raise pytest.UsageError(str(error)) from error
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Apply the ratchet: a failure that is known is expected."""
+        report = yield
+        planned = planned_trial(item)
+        if planned is not None and report.when != "teardown":
+            self._apply_ratchet(item, call, report, planned)
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count what an item came to; under xdist this runs in the controller too."""
+        ours = getattr(report, "llmreplay", None)
+        if ours is None:
+            self._verdicts.foreign_failures += report.failed
+            return
+        (self._verdicts.baselines if ours["baseline"] else self._verdicts.candidates).append(ours["verdict"])
+        if ours["own_assertion"] and self.host is not None:
+            self.host.add_own_assertion(tuple(ours["trial"]), ours["own_assertion"])
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Seal the run and set the exit code."""
+        if self._server is not None:
+            self._server.close()
+        if self._session is not None and self._session.engine is not None:
+            self._session.engine.close()
+        if self.host is not None:
+            self.host.close()
+        if hasattr(self._config, "workerinput"):
+            return
+        ours = exit_code(self._verdicts.candidates, self._verdicts.baselines)
+        tests_failed = exitstatus == pytest.ExitCode.TESTS_FAILED
+        if exitstatus == pytest.ExitCode.OK or (tests_failed and not self._verdicts.foreign_failures and ours):
+            session.exitstatus = ours
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the outcomes and the comparison."""
+        if self.host is not None:
+            write_summary(terminalreporter, self.host, self.session.settings)
+
+    def _engine(self) -> Any:
+        address = getattr(self._config, "workerinput", {}).get("llmreplay")
+        return self.start_host() if address is None else RemoteEngine(address)
+
+    def _apply_ratchet(
+        self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, planned: PlannedTrial
+    ) -> None:
+        if report.when == "setup" and report.passed:
+            return
+        status = {"passed": "passed", "failed": "failed", "skipped": "unmeasured"}[report.outcome]
+        if report.when == "setup" and report.failed:
+            status = "error"
+        verdict = self.session.verdict(planned, status)
+        asserted = call.excinfo is not None and _is_assertion(call.excinfo.value)
+        own = not isinstance(item, GoldenItem)
+        if report.failed and verdict in _EXPECTED and (asserted or not own):
+            report.outcome = "skipped"
+            report.wasxfail = _EXPECTED[verdict].format(variant=planned.variant)
+        elif report.failed and report.when == "call" and verdict in _EXPECTED:
+            verdict = "failed"
+        message = str(call.excinfo.value) if own and asserted and call.excinfo is not None else None
+        report.llmreplay = {  # type: ignore[attr-defined]
+            "verdict": verdict,
+            "baseline": self.session.is_baseline(planned.variant),
+            "trial": [planned.case_id, planned.variant, planned.trial],
+            "own_assertion": message,
+        }
+
+
+def hooks_of(config: pytest.Config) -> ReplayHooks:
+    """The hooks of this process, registered when they are first needed."""
+    hooks: ReplayHooks | None = config.pluginmanager.get_plugin(_HOOKS)
+    if hooks is None:
+        hooks = ReplayHooks(config)
+        config.pluginmanager.register(hooks, _HOOKS)
+    return hooks
+
+
+def collect_golden(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """The collector of a Parquet file, if it says that it holds golden cases.
+
+    Raises:
+        pytest.UsageError: the variants have a mistake.
+    """
+    try:
+        if not is_case_file(path):
+            return None
+        session = hooks_of(parent.config).session
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from error
+    collector = GoldenFile.from_parent(parent, path=path)
+    collector.replay_session = session
+    return collector
+
+
+def parametrize(metafunc: pytest.Metafunc, fixture: str) -> None:
+    """Run a test over every trial of the suites that the project names.
+
+    Raises:
+        pytest.UsageError: a suite cannot be read or the variants have a mistake.
+    """
+    try:
+        planned = hooks_of(metafunc.config).session.planned_everywhere()
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from error
+    parameters = [
+        pytest.param(
+            trial, id=f"{trial.case_id}-{trial.variant}-{trial.trial}",
+            marks=case_mark(trial.entry.severity, trial.entry.status, trial.variant),
+        )
+        for trial in planned
+    ]  # fmt: skip
+    metafunc.parametrize(fixture, parameters, indirect=True)
+
+
+def fixture_trial(request: pytest.FixtureRequest) -> Trial:
+    """The finished trial that a test asked for."""
+    return finished_trial(hooks_of(request.config).session, request.param)
+
+
+def tell_worker(node: Any) -> None:
+    """Give an xdist worker the address of the controller's engine."""
+    node.workerinput["llmreplay"] = hooks_of(node.config).worker_address()
+
+
+def planned_trial(item: pytest.Item) -> PlannedTrial | None:
+    """The trial behind an item: a golden item, or a test with the fixture."""
+    if isinstance(item, GoldenItem):
+        return item.planned
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    planned = parameters.get(_FIXTURE)
+    return planned if isinstance(planned, PlannedTrial) else None
+
+
+def _is_assertion(error: BaseException) -> bool:
+    return isinstance(error, AssertionError | pytest.fail.Exception)

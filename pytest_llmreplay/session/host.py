@@ -1,0 +1,183 @@
+"""The process that replays: it holds the run, the recordings, the targets and the engine."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pytest_llmreplay.config import load_environment
+from pytest_llmreplay.model.outcome import Outcome
+from pytest_llmreplay.model.trial import Trial
+from pytest_llmreplay.model.variant import CallableTarget, ModelTarget, Variant
+from pytest_llmreplay.providers.budget import Budget
+from pytest_llmreplay.session.compose import Workshop, build_replayers, close_all
+from pytest_llmreplay.session.engine import LocalEngine
+from pytest_llmreplay.session.options import Settings
+from pytest_llmreplay.session.plan import PlannedTrial
+from pytest_llmreplay.session.trials import TrialRunner
+from pytest_llmreplay.session.ways import way_to
+from pytest_llmreplay.store.recordings import RecordingStore
+from pytest_llmreplay.store.runs import RunStore
+
+_NAMED_PACKAGES = ("pytest-llmreplay", "pytest", "litellm", "pyarrow", "aiohttp", "xllamacpp")
+
+
+class Host:
+    """One run: everything is set up at once and taken down by `finish`.
+
+    Args:
+        settings: what the session was asked to do.
+        variants: the variants by name.
+
+    Raises:
+        UserError: a target cannot be set up, or the state folder cannot be written.
+    """
+
+    def __init__(self, settings: Settings, variants: Mapping[str, Variant]) -> None:
+        self.notices: list[str] = []
+        environment = load_environment(settings.environment)
+        store = RunStore(settings.state, self.notices.append)
+        store.seal_abandoned()
+        self._recordings = RecordingStore(
+            settings.state / "recordings", [settings.root / "golden" / "cassettes"], on_notice=self.notices.append
+        )
+        self._recordings.seal_abandoned()
+        workshop = Workshop(
+            root=settings.root,
+            environment=environment,
+            recordings=self._recordings,
+            record=settings.record,
+            budget=Budget(max_cost_usd=settings.max_cost_usd, max_tokens=settings.max_tokens),
+            wait_s=settings.wait_s,
+            notice=self.notices.append,
+        )
+        replayers = build_replayers(variants, workshop)
+        self._run = store.start(run_info(settings, variants, environment.digest))
+        self._runner = TrialRunner(variants, replayers, environment, settings.root, self._keep)
+        self.variants = variants
+        self._planned: dict[PlannedTrial, None] = {}
+        self._closed = False
+        self.outcomes: dict[tuple[str, str, int], Outcome] = {}
+        self.engine = LocalEngine(
+            self._replay,
+            window=max(window_of(variant) for variant in variants.values()),
+            cleanup=close_all(replayers),
+        )
+
+    @property
+    def run_id(self) -> str:
+        """The id of this run."""
+        return self._run.run_id
+
+    @property
+    def run_folder(self) -> Path:
+        """Where the outcomes are."""
+        return self._run.folder
+
+    def plan(self, trials: Sequence[PlannedTrial]) -> None:
+        """Announce the selected trials to the engine."""
+        self._planned.update(dict.fromkeys(trials))
+        self.engine.plan(trials)
+
+    def result(self, trial: PlannedTrial) -> Trial:
+        """Wait for a trial.
+
+        Raises:
+            NotRun: the run was stopped first.
+        """
+        self._planned.setdefault(trial)
+        return self.engine.result(trial)
+
+    def close(self) -> None:
+        """Stop, note what was never started, seal the run. Safe to call twice."""
+        self.engine.close()
+        if self._closed:
+            return
+        self._closed = True
+        for planned in self._planned:
+            if (planned.case_id, planned.variant, planned.trial) not in self.outcomes:
+                self._keep(self._runner.blank(planned))
+        self._recordings.close()
+        self._run.seal({"ended_at": datetime.now(UTC).isoformat(timespec="seconds"), "trials": len(self.outcomes)})
+
+    def add_own_assertion(self, trial_id: tuple[str, str, int], message: str) -> None:
+        """Add a test's own failed assertion to the outcome of its trial."""
+        from dataclasses import replace
+
+        from pytest_llmreplay.model.outcome import Reason
+
+        outcome = self.outcomes.get(trial_id)
+        if outcome is not None and outcome.status in ("passed", "failed", "unmeasured"):
+            reason = Reason("own_assertion", "own_assertion", message)
+            self._keep(replace(outcome, status="failed", reasons=(*outcome.reasons, reason)))
+
+    async def _replay(self, planned: PlannedTrial) -> Trial:
+        return await self._runner.run(planned)
+
+    def _keep(self, outcome: Outcome) -> None:
+        self._run.add(outcome)
+        self.outcomes[outcome.trial_id] = outcome
+
+
+def window_of(variant: Variant) -> int:
+    """How many trials of a variant may be under way at once; a log is only read, so its number hardly matters."""
+    return getattr(variant.target, "max_concurrency", 8)
+
+
+def run_info(settings: Settings, variants: Mapping[str, Variant], environment_digest: str) -> dict[str, Any]:
+    """What produced a run: versions, digests, the git commit. No credentials, no personal data."""
+    return {
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "baseline": settings.baseline,
+        "trials": settings.trials,
+        "record": settings.record,
+        "variants": {name: _variant_info(variant, settings.root) for name, variant in variants.items()},
+        "environment_digest": environment_digest,
+        "versions": {"python": platform.python_version(), **_versions()},
+        "git_commit": _git_commit(settings.root),
+        "ci": bool(os.environ.get("CI")),
+    }
+
+
+def _variant_info(variant: Variant, root: Path) -> dict[str, Any]:
+    file = Path(variant.file)
+    target = variant.target
+    return {
+        "file": file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file),
+        "digest": variant.digest,
+        "target": target.type,
+        "model": getattr(target, "model", None),
+        "via": way_to(target) if isinstance(target, ModelTarget) else None,
+        "function": target.function if isinstance(target, CallableTarget) else None,
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _NAMED_PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _git_commit(root: Path) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607 (git is found where the user has it)
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None

@@ -1,0 +1,88 @@
+"""The plugin's state in one pytest process: settings, variants, and the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmreplay.compare.ratchet import ItemVerdict, item_verdict
+from pytest_llmreplay.model.trial import Trial
+from pytest_llmreplay.session.options import Settings
+from pytest_llmreplay.session.plan import PlannedTrial
+from pytest_llmreplay.session.variants import load_variants
+from pytest_llmreplay.store.cases import BadRow, CaseEntry, golden_files, read_index
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.session.engine import Engine
+
+RUNNING_STATUSES = ("open", "fixed")
+
+
+class ReplaySession:
+    """Settings and variants of this process, and the engine that answers for its trials.
+
+    Raises:
+        UserError: a variant has a mistake.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.variants = load_variants(settings)
+        self.engine: Engine | None = None
+
+    def planned_in(self, path: Path) -> Iterator[PlannedTrial | BadRow]:
+        """The trials of a suite, sorted by case, variant and trial; rows that are no case as they are met.
+
+        Raises:
+            UserError: the file cannot be read.
+        """
+        file = self.relative(path)
+        entries = read_index(path)
+        yield from (entry for entry in entries if isinstance(entry, BadRow))
+        names, trials = sorted(self.variants), range(1, self.settings.trials + 1)
+        cases = [entry for entry in entries if isinstance(entry, CaseEntry) and entry.status in RUNNING_STATUSES]
+        for entry in sorted(cases, key=lambda entry: entry.case_id):
+            for variant in names:
+                for trial in trials:
+                    yield PlannedTrial(file, entry.case_id, variant, trial, entry)
+
+    def planned_everywhere(self) -> list[PlannedTrial]:
+        """The trials of the suites that the fixture runs over."""
+        paths = golden_files([path for path in self.settings.golden if path.exists()])
+        return [planned for path in paths for planned in self.planned_in(path) if isinstance(planned, PlannedTrial)]
+
+    def relative(self, path: Path) -> str:
+        """A path as it is stored and shown."""
+        root = self.settings.root
+        return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
+    def start_engine(self, engine: Engine) -> None:
+        """Take the engine that answers for this session's trials."""
+        self.engine = engine
+
+    def plan(self, trials: Sequence[PlannedTrial]) -> None:
+        """Announce the selected trials to the engine."""
+        if trials and self.engine is not None:
+            self.engine.plan(trials)
+
+    def result(self, planned: PlannedTrial) -> Trial:
+        """Wait for a trial.
+
+        Raises:
+            NotRun: the run was stopped first.
+        """
+        if self.engine is None:
+            raise RuntimeError("a trial was asked for before the engine was started")
+        return self.engine.result(planned)
+
+    def is_baseline(self, variant: str) -> bool:
+        """Whether a variant is the baseline."""
+        return variant == self.settings.baseline
+
+    def verdict(self, planned: PlannedTrial, status: str) -> ItemVerdict:
+        """What pytest shows for a trial with this outcome."""
+        entry = planned.entry
+        return item_verdict(
+            kind=entry.kind, case_status=entry.status, status=status, baseline=self.is_baseline(planned.variant)
+        )

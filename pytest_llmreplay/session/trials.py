@@ -1,0 +1,163 @@
+"""One trial from beginning to end: load the case, replay it, check it, keep the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pytest_llmreplay.checks import check_trajectory
+from pytest_llmreplay.model.canonical import canonical_json
+from pytest_llmreplay.model.case import Case
+from pytest_llmreplay.model.errors import AccessDenied, InfrastructureError, NotRun, Unmeasurable, UserError
+from pytest_llmreplay.model.expectation import Expectation, parse_expectation
+from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus, Reason, outcome_status
+from pytest_llmreplay.model.ports import Replayer
+from pytest_llmreplay.model.trajectory import Trajectory
+from pytest_llmreplay.model.trial import Trial
+from pytest_llmreplay.model.variant import Environment, Variant
+from pytest_llmreplay.replay.turns import offered_tools
+from pytest_llmreplay.session.plan import PlannedTrial
+from pytest_llmreplay.store.cases import CaseFile
+
+
+class TrialRunner:
+    """Runs trials and hands every outcome on.
+
+    Args:
+        variants: the variants by name.
+        replayers: what can replay a case, by the variant's name.
+        environment: what the variants share.
+        root: the project's folder.
+        keep: called with every outcome, before anybody else sees it.
+    """
+
+    def __init__(
+        self,
+        variants: Mapping[str, Variant],
+        replayers: Mapping[str, Replayer],
+        environment: Environment,
+        root: Path,
+        keep: Callable[[Outcome], None],
+    ) -> None:
+        self._variants = variants
+        self._replayers = replayers
+        self._environment_digest = environment.digest
+        self._root = root
+        self._keep = keep
+        self._files: dict[str, CaseFile] = {}
+        self._denied: str | None = None
+        self._digests = {name: variant.digest for name, variant in variants.items()}
+
+    async def run(self, planned: PlannedTrial) -> Trial:
+        """Replay and check one trial; whatever goes wrong becomes its outcome."""
+        case: Case | None = None
+        trajectory: Trajectory | None = None
+        try:
+            case = self._load(planned)
+            expectation = expectation_of(case, planned.file)
+            trajectory = await self._replayers[planned.variant].replay(case, planned.trial)
+            outcome = self._checked(planned, case, expectation, trajectory)
+        except Unmeasurable as error:
+            outcome = self._without_checks(planned, case, "unmeasured", error.code, error)
+        except NotRun as error:
+            outcome = self._without_checks(planned, case, "not_run", error.code, error)
+        except InfrastructureError as error:
+            if isinstance(error, AccessDenied):
+                self._denied = str(error)
+            outcome = self._without_checks(planned, case, "error", error.code, error)
+        except UserError as error:
+            outcome = self._without_checks(planned, case, "error", "bad_case", error)
+        except Exception as error:  # noqa: BLE001 (a defect in one trial must not take the other trials with it)
+            outcome = self._without_checks(planned, case, "error", "internal", _described(error))
+        self._keep(outcome)
+        return Trial(outcome, self._variants[planned.variant], case, trajectory)
+
+    def blank(self, planned: PlannedTrial) -> Outcome:
+        """The outcome of a trial that was planned and never started."""
+        return self._without_checks(planned, None, "not_run", "interrupted", "the run was stopped before it started")
+
+    def _load(self, planned: PlannedTrial) -> Case:
+        if self._denied is not None:
+            raise NotRun(f"the run was stopped: {self._denied}", code="access_denied")
+        file = self._files.get(planned.file)
+        if file is None:
+            file = self._files[planned.file] = CaseFile(self._root / planned.file)
+        return file.load(planned.entry.row)
+
+    def _checked(self, planned: PlannedTrial, case: Case, expectation: Expectation, trajectory: Trajectory) -> Outcome:
+        variant = self._variants[planned.variant]
+        report = check_trajectory(expectation, trajectory, offered_tools(variant, case))
+        status = outcome_status(failures=bool(report.failures), unmeasured=bool(report.unmeasured))
+        usage = trajectory.usage
+        return replace(
+            self._labelled(planned, case, status),
+            reasons=(*report.failures, *report.unmeasured),
+            calls=tuple((call.name, call.arguments) for call in trajectory.tool_calls),
+            matched=report.matched,
+            answer=trajectory.answer,
+            steps=usage.steps,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cost_usd=usage.cost_usd,
+            latency_s=usage.latency_s,
+            live_share=usage.live_share,
+            recorded_share=trajectory.recorded_share,
+            tool_answers=trajectory.tool_answers,
+            divergence=trajectory.divergence,
+            diagnostics=report.diagnostics,
+        )
+
+    def _without_checks(
+        self, planned: PlannedTrial, case: Case | None, status: OutcomeStatus, code: str, why: object
+    ) -> Outcome:
+        return replace(self._labelled(planned, case, status), reasons=(Reason("replay", code, str(why)),))
+
+    def _labelled(self, planned: PlannedTrial, case: Case | None, status: OutcomeStatus) -> Outcome:
+        entry = planned.entry
+        return Outcome(
+            case_id=planned.case_id,
+            variant=planned.variant,
+            trial=planned.trial,
+            status=status,
+            suite=entry.suite,
+            kind=entry.kind,
+            case_status=entry.status,
+            severity=entry.severity,
+            failure_category=entry.failure_category,
+            failure_stage=entry.failure_stage,
+            intent=entry.intent,
+            tags=entry.tags,
+            weight=case.weight if case else 1.0,
+            case_file=planned.file,
+            case_digest=case.content_digest if case else "",
+            variant_digest=self._digests[planned.variant],
+            environment_digest=self._environment_digest,
+        )
+
+
+def expectation_of(case: Case, file: str) -> Expectation:
+    """The expectation of a case; equal expectations are parsed once.
+
+    Raises:
+        UserError: it has a mistake.
+    """
+    return _parsed(canonical_json(case.expect), f"{file}::{case.case_id}")
+
+
+@lru_cache(maxsize=1024)
+def _parsed(expect: str, file: str) -> Expectation:
+    import json
+
+    data: dict[str, Any] = json.loads(expect)
+    return parse_expectation(data, file=file)
+
+
+def _described(error: Exception) -> str:
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f" at {Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}" if frame else ""
+    return f"{type(error).__name__}{place}: {error}"

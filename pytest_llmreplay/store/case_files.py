@@ -1,0 +1,73 @@
+"""Which files are golden files, and opening one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_llmreplay.model.case import SCHEMA_VERSION
+from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.store.case_schema import CASES, KIND_KEY, VERSION_KEY
+from pytest_llmreplay.store.parquet import footer, open_parquet
+
+_REQUIRED = ("case_id", "suite", "kind", "status", "messages", "turn")
+
+
+def is_case_file(path: Path) -> bool:
+    """Whether the footer of a Parquet file says that it holds golden cases.
+
+    Raises:
+        UserError: the file cannot be read as Parquet.
+    """
+    metadata = footer(path).metadata
+    return bool(metadata) and metadata.get(KIND_KEY) == CASES
+
+
+def golden_files(paths: Path | Iterable[Path]) -> list[Path]:
+    """The golden files among the given files and below the given folders, sorted; hidden folders are passed over.
+
+    Raises:
+        UserError: a path does not exist, a named file holds no cases, or a Parquet file cannot be read.
+    """
+    found: set[Path] = set()
+    for path in [paths] if isinstance(paths, Path) else paths:
+        if path.is_dir():
+            found.update(file for file in _parquet_below(path) if is_case_file(file))
+        elif not path.exists():
+            raise UserError("does not exist", file=str(path))
+        elif is_case_file(path):
+            found.add(path)
+        else:
+            raise UserError("holds no golden cases", file=str(path))
+    return sorted(found)
+
+
+def open_cases(path: Path) -> Any:
+    """The `pyarrow.parquet.ParquetFile` of a golden file.
+
+    Raises:
+        UserError: it cannot be read, holds no cases, lacks a column, or was written by a newer version.
+    """
+    file = open_parquet(path)
+    metadata: Mapping[bytes, bytes] = file.metadata.metadata or {}
+    if metadata.get(KIND_KEY) != CASES:
+        raise UserError("holds no golden cases", file=str(path))
+    version = metadata.get(VERSION_KEY, b"1").decode("ascii", "replace")
+    if not version.isdigit() or int(version) > SCHEMA_VERSION:
+        raise UserError(
+            f"was written with case schema {version}; this program knows {SCHEMA_VERSION}",
+            file=str(path),
+            fix="upgrade pytest-llmreplay to read it",
+        )
+    missing = [name for name in _REQUIRED if name not in file.schema_arrow.names]
+    if missing:
+        raise UserError(f"lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}", file=str(path))
+    return file
+
+
+def _parquet_below(folder: Path) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(where, name) for name in names if name.endswith(".parquet") and not name.startswith("."))

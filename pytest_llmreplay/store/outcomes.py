@@ -1,0 +1,165 @@
+"""Outcomes as plain records, for the journal and for sockets, and as rows of a Parquet file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus, Reason
+from pytest_llmreplay.model.trajectory import Divergence, ToolAnswer
+from pytest_llmreplay.store.case_schema import KIND_KEY, VERSION_KEY
+from pytest_llmreplay.store.parquet import open_parquet, plain_rows, reading, table_of, write_tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+OUTCOMES = b"outcomes"
+OUTCOMES_VERSION = 1
+
+_ROW_GROUP_ROWS = 4096
+_FIELDS = tuple(Outcome.__dataclass_fields__)
+
+
+@cache
+def outcome_schema() -> pa.Schema:
+    """The schema of `outcomes.parquet`, with the metadata of its footer."""
+    import pyarrow as pa
+
+    text, whole, real = pa.string(), pa.int64(), pa.float64()
+    call = pa.struct([("name", text), ("arguments", text)])
+    answer = pa.struct([("turn", whole), ("name", text), ("arguments", text), ("source", text)])
+    divergence = pa.struct([("turn", whole), ("step", whole), ("recorded", text), ("actual", text)])
+    special = {
+        "trial": whole,
+        "reasons": pa.list_(pa.struct([(name, text) for name in Reason.__dataclass_fields__])),
+        "calls": pa.list_(call),
+        "matched": pa.list_(pa.bool_()),
+        "steps": whole,
+        "input_tokens": whole,
+        "output_tokens": whole,
+        "cost_usd": real,
+        "latency_s": real,
+        "live_share": real,
+        "recorded_share": real,
+        "tool_answers": pa.list_(answer),
+        "divergence": divergence,
+        "diagnostics": pa.map_(text, real),
+        "tags": pa.list_(text),
+        "weight": real,
+    }
+    return pa.schema(
+        [(name, special.get(name, text)) for name in _FIELDS],
+        metadata={KIND_KEY: OUTCOMES, VERSION_KEY: str(OUTCOMES_VERSION).encode()},
+    )
+
+
+def outcome_to_record(outcome: Outcome) -> dict[str, Any]:
+    """The outcome as plain data that JSON can hold."""
+    record: dict[str, Any] = {name: getattr(outcome, name) for name in _FIELDS}
+    record["reasons"] = [_plain(reason) for reason in outcome.reasons]
+    record["calls"] = [{"name": name, "arguments": arguments} for name, arguments in outcome.calls]
+    record["matched"] = list(outcome.matched)
+    record["tool_answers"] = [_plain(answer) for answer in outcome.tool_answers]
+    record["divergence"] = None if outcome.divergence is None else _plain(outcome.divergence)
+    record["diagnostics"] = dict(outcome.diagnostics)
+    record["tags"] = list(outcome.tags)
+    return record
+
+
+def outcome_from_record(record: Mapping[str, Any]) -> Outcome:
+    """What `outcome_to_record` was given; keys of a later version are passed over, missing ones have their default.
+
+    Raises:
+        ValueError: the record is not one of an outcome.
+    """
+    given = {name: record[name] for name in _FIELDS if record.get(name) is not None}
+    if given.get("status") not in get_args(OutcomeStatus):
+        raise ValueError(f"an outcome has the status {given.get('status')!r}")
+    try:
+        given["reasons"] = tuple(Reason(**_known(reason, Reason)) for reason in given.get("reasons", ()))
+        given["calls"] = tuple((call["name"], call["arguments"]) for call in given.get("calls", ()))
+        given["matched"] = tuple(given.get("matched", ()))
+        given["tool_answers"] = tuple(ToolAnswer(**_known(a, ToolAnswer)) for a in given.get("tool_answers", ()))
+        if "divergence" in given:
+            given["divergence"] = Divergence(**_known(given["divergence"], Divergence))
+        given["diagnostics"] = dict(given.get("diagnostics", ()))
+        given["tags"] = tuple(given.get("tags", ()))
+        return Outcome(**given)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"a record is not one of an outcome: {error}") from error
+
+
+def trial_id_of(record: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """What tells the trial of a record from another: case, variant, trial."""
+    return record.get("case_id"), record.get("variant"), record.get("trial")
+
+
+def write_outcomes(path: Path, outcomes: Iterable[Outcome]) -> None:
+    """Write outcomes to a Parquet file, atomically; of two of one trial the later one counts.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    latest = {outcome.trial_id: outcome for outcome in outcomes}
+    write_outcome_records(path, map(outcome_to_record, latest.values()))
+
+
+def write_outcome_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """`write_outcomes` for records, of which each trial has one; they are taken a batch at a time.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    rows = ({**record, "diagnostics": list((record.get("diagnostics") or {}).items())} for record in records)
+    batches = iter(lambda: list(islice(rows, _ROW_GROUP_ROWS)), [])
+    tables = (table_of(batch, outcome_schema()) for batch in batches)
+    write_tables(path, tables, outcome_schema(), group_rows=_ROW_GROUP_ROWS)
+
+
+def read_outcomes(path: Path) -> list[Outcome]:
+    """The outcomes in a Parquet file; of two of one trial the later one counts.
+
+    Raises:
+        UserError: the file cannot be read or holds something else.
+    """
+    try:
+        outcomes = map(outcome_from_record, read_outcome_records(path))
+        return list({outcome.trial_id: outcome for outcome in outcomes}.values())
+    except ValueError as error:
+        raise UserError(str(error), file=str(path)) from error
+
+
+def read_outcome_records(path: Path) -> Iterator[dict[str, Any]]:
+    """The outcomes in a Parquet file as records, read a row group at a time.
+
+    Raises:
+        UserError: the file cannot be read or holds something else.
+    """
+    file = open_parquet(path)
+    metadata = file.metadata.metadata or {}
+    if metadata.get(KIND_KEY) != OUTCOMES:
+        raise UserError("holds no outcomes", file=str(path))
+    version = metadata.get(VERSION_KEY, b"1").decode("ascii", "replace")
+    if not version.isdigit() or int(version) > OUTCOMES_VERSION:
+        raise UserError(
+            f"was written with outcome schema {version}; this program knows {OUTCOMES_VERSION}",
+            file=str(path),
+            fix="upgrade pytest-llmreplay to read it",
+        )
+    for number in range(file.metadata.num_row_groups):
+        with reading(path):
+            rows = plain_rows(file.read_row_group(number, use_threads=False))
+        for row in rows:
+            yield {**row, "diagnostics": dict(row.get("diagnostics") or ())}
+
+
+def _plain(noun: Any) -> dict[str, Any]:
+    return {name: getattr(noun, name) for name in noun.__dataclass_fields__}
+
+
+def _known(data: Mapping[str, Any], noun: Any) -> dict[str, Any]:
+    return {name: data[name] for name in noun.__dataclass_fields__ if name in data}

@@ -1,0 +1,118 @@
+"""Opening and writing Parquet files, with one sentence for whatever is wrong with one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.store.atomic import reason_of, write_atomically
+from pytest_llmreplay.store.utf8 import MARK, restored, storable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while `path` is read into one sentence for the user.
+
+    Raises:
+        UserError: instead of any error of Arrow or of the operating system.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot be read: {_first_line(reason_of(error))}", file=str(path)) from error
+    except (pa.ArrowException, ValueError) as error:
+        raise UserError(f"cannot be read as Parquet: {_first_line(error)}", file=str(path)) from error
+
+
+def open_parquet(path: Path) -> Any:
+    """The `pyarrow.parquet.ParquetFile` at `path`.
+
+    Raises:
+        UserError: it cannot be read as Parquet.
+    """
+    import pyarrow.parquet as pq
+
+    with reading(path):
+        return pq.ParquetFile(path)
+
+
+def footer(path: Path) -> Any:
+    """The `pyarrow.parquet.FileMetaData` of the file at `path`.
+
+    Raises:
+        UserError: it cannot be read as Parquet.
+    """
+    import pyarrow.parquet as pq
+
+    with reading(path):
+        return pq.read_metadata(path)
+
+
+def table_of(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Rows of plain data as a table; lone surrogates in them are escaped."""
+    import pyarrow as pa
+
+    return pa.Table.from_pylist([storable(dict(row)) for row in rows], schema=schema)
+
+
+def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """The rows of a table as plain data, as they were given to `table_of`."""
+    rows: list[dict[str, Any]] = table.to_pylist()
+    mark = MARK.encode()
+    chunks = (chunk for column in table.columns for chunk in column.chunks)
+    if any(mark in buffer.to_pybytes() for chunk in chunks for buffer in chunk.buffers() if buffer is not None):
+        return [restored(row) for row in rows]
+    return rows
+
+
+def release_unused() -> None:
+    """Give memory that Arrow keeps for later back to the system: tens of MB after a large file, for a long session."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+
+
+def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema, *, group_rows: int) -> None:
+    """Write tables of one schema to one Parquet file, atomically, with row groups of at most `group_rows` rows.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    import pyarrow.parquet as pq
+
+    def write(temporary: Path) -> None:
+        # Statistics would be most of the footer of a file with many row groups, and nothing here uses them.
+        with pq.ParquetWriter(temporary, schema, compression="zstd", write_statistics=False) as writer:
+            for table in regrouped(tables, group_rows):
+                writer.write_table(table, row_group_size=group_rows)
+
+    write_atomically(path, write)
+
+
+def regrouped(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """The same rows in tables of exactly `rows` rows, the last one excepted; one table at a time is held."""
+    import pyarrow as pa
+
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        count = sum(part.num_rows for part in waiting)
+        if count >= rows:
+            joined = pa.concat_tables(waiting)
+            full = count - count % rows
+            yield from (joined.slice(start, rows) for start in range(0, full, rows))
+            waiting = [joined.slice(full)] if count > full else []
+    if any(part.num_rows for part in waiting):
+        yield pa.concat_tables(waiting)
+
+
+def _first_line(error: object) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -1,0 +1,1 @@
+"""One file a format: each turns records into calls, steps, scores or whole conversations."""

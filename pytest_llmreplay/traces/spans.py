@@ -1,0 +1,128 @@
+"""What the readers of call and span logs produce: model calls, steps of the application, and scores given later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from pytest_llmreplay.model.conversation import Conversation, Message, Tool
+
+SpanKind = Literal["llm", "tool", "retrieval", "guardrail", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record stands: the file as people know it, the name that ids are made of, and the number from 1."""
+
+    file: str
+    stem: str
+    record: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A message of a call that was logged apart from it; `choice` marks what the model answered."""
+
+    time: float
+    message: Message
+    choice: bool = False
+    finish_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One model call, or one step of the application around it; None means that this record does not say.
+
+    `trace_id` is None for calls that were logged without one; `span_id` is unique in the trace. `messages` is what the
+    model got, `output` what it answered; `previous` names the response whose conversation this call continues without
+    repeating it. Times are epoch seconds. `input` and `result` are the texts of a step; `arguments` those of a tool.
+    `metadata` is inherited by everything below it in its trace.
+    """
+
+    format: str
+    place: Place
+    span_id: str
+    trace_id: str | None = None
+    parent_id: str | None = None
+    kind: SpanKind = "other"
+    name: str | None = None
+    started: float | None = None
+    ended: float | None = None
+    messages: tuple[Message, ...] | None = None
+    output: tuple[Message, ...] | None = None
+    tools: tuple[Tool, ...] | None = None
+    events: tuple[Event, ...] = ()
+    model: str | None = None
+    request_model: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    prompt_version: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    latency_s: float | None = None
+    finish_reason: str | None = None
+    error: str | None = None
+    conversation_id: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+    response_id: str | None = None
+    previous: str | None = None
+    tool_call_id: str | None = None
+    input: str | None = None
+    result: str | None = None
+    document_ids: tuple[str, ...] = ()
+    status: str | None = None
+    lost: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A judgement of a trace, of one span of it, or of a session, given by a person or a program."""
+
+    name: str
+    value: Any
+    comment: str | None = None
+    trace_id: str | None = None
+    span_id: str | None = None
+    session_id: str | None = None
+    time: float | None = None
+
+
+Found = Span | Score | Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A reader: `accepts` says whether a record is of this format, `read` what is in it.
+
+    `read` raises ValueError when a record is damaged. `whole_list` says of the first element of an array whether the
+    array is one record. `gaps` says, for the documentation and for the reader of the output, what the format lacks.
+    """
+
+    name: str
+    accepts: Callable[[Any], bool]
+    read: Callable[[Any, Place], Iterable[Found]]
+    gaps: str = ""
+    whole_list: Callable[[Any], bool] = lambda _: False
+
+
+def merged(one: Span, other: Span) -> Span:
+    """Two records of the same span as one: what the first does not say, the second may."""
+    changes: dict[str, Any] = {}
+    for name in _NAMES:
+        mine, theirs = getattr(one, name), getattr(other, name)
+        if name in ("metadata", "parameters"):
+            if theirs:
+                changes[name] = {**theirs, **mine}
+        elif name == "events":
+            changes[name] = tuple(dict.fromkeys((*mine, *theirs)))
+        elif name == "kind":
+            changes[name] = theirs if mine == "other" else mine
+        elif mine is None or mine == ():
+            changes[name] = theirs
+    return replace(one, **changes)
+
+
+_NAMES = tuple(f.name for f in fields(Span))
