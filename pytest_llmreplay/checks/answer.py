@@ -8,25 +8,26 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
+from pytest_llmreplay.checks.comparison import Findings
 from pytest_llmreplay.checks.normal import alike, alike_but_case
 from pytest_llmreplay.checks.schema_check import check_against_schema
-from pytest_llmreplay.checks.shown import cut, excerpts, safe, typed
+from pytest_llmreplay.checks.shown import LONGEST, cut, excerpts, safe, typed
 from pytest_llmreplay.model.expectation import AnswerExpectation
 from pytest_llmreplay.model.outcome import Reason
 
 _SHOWN = 100
 
 
-def answer_failures(expected: AnswerExpectation, answer: str) -> tuple[Reason, ...]:
-    """Every way in which an answer is not as expected; texts compare in NFC and under the `text` rules."""
+def check_answer(expected: AnswerExpectation, answer: str, findings: Findings) -> None:
+    """Add every way in which an answer is not as expected; texts compare in NFC and under the `text` rules."""
+    said = [name for name in _CHECKS if getattr(expected, name) is not None]
     if not answer.strip():
-        wanted = ", ".join(name for name in AnswerExpectation.model_fields if _is_said(expected, name))
-        message = f"the turn ended without an answer; expected one for {wanted}"
-        return (Reason("answer", "empty_answer", message, "", None, typed(answer)),)
+        message = f"the turn ended without an answer; expected one for {', '.join(said)}"
+        findings.failures.append(Reason("answer", "empty_answer", message, "", None, typed(answer)))
+        return
     normal = unicodedata.normalize("NFC", answer)
-    return tuple(
-        reason for name, check in _CHECKS.items() if _is_said(expected, name) for reason in check(expected, normal)
-    )
+    for reason in (reason for name in said for reason in _CHECKS[name](expected, normal)):
+        (findings.unmeasured if reason.code == "bad_json_schema" else findings.failures).append(reason)
 
 
 def _equals(expected: AnswerExpectation, answer: str) -> Iterator[Reason]:
@@ -83,7 +84,11 @@ def _json_schema(expected: AnswerExpectation, answer: str) -> Iterator[Reason]:
         message = f"the answer is not JSON: {error}: {typed(answer, _SHOWN)}"
         yield Reason("answer", "not_json", message, "json_schema", None, typed(answer))
         return
-    problem = check_against_schema(value, schema)
+    try:
+        problem = check_against_schema(value, schema)
+    except ValueError as error:
+        yield Reason("answer", "bad_json_schema", f"the answer cannot be checked against {error}", "json_schema")
+        return
     if problem is not None:
         yield Reason("answer", "schema_error", f"the answer: {problem}", "json_schema", typed(schema), typed(answer))
 
@@ -96,7 +101,8 @@ def _max_chars(expected: AnswerExpectation, answer: str) -> Iterator[Reason]:
 
 
 def _missing(path: str, message: str, expected: str, answer: str) -> Reason:
-    return Reason("answer", "missing_text", f"{message}: {typed(answer, _SHOWN)}", path, cut(expected, 2000), typed(answer))
+    shown = f"{message}: {typed(answer, _SHOWN)}"
+    return Reason("answer", "missing_text", shown, path, cut(expected, LONGEST), typed(answer))
 
 
 def _holds(expected: AnswerExpectation, answer: str, part: str) -> bool:
@@ -118,10 +124,6 @@ def _around(answer: str, part: str) -> str:
     place = answer.casefold().find(part.casefold())
     start = max(0, place - _SHOWN // 3)
     return safe(answer[start : start + _SHOWN])
-
-
-def _is_said(expected: AnswerExpectation, name: str) -> bool:
-    return name != "text" and getattr(expected, name) is not None
 
 
 _CHECKS: Mapping[str, Callable[[AnswerExpectation, str], Iterator[Reason]]] = {

@@ -129,26 +129,35 @@ def is_optional(written: Any) -> bool:
 
 
 def _alternatives(written: Any) -> list[Any] | None:
-    if not is_matcher(written):
-        return _in_bfcl_form([written])
-    if not written.keys() <= {"one_of", "equals", "optional"} or len(written.keys() & {"one_of", "equals"}) != 1:
-        return None
-    values = written["one_of"] if "one_of" in written else [{"equals": written["equals"]}]
-    alternatives = _in_bfcl_form(values)
+    said = _said(written)
+    alternatives = None if said is None else _in_bfcl_form(said)
     if alternatives is not None and is_optional(written) and LEFT_OUT not in alternatives:
         alternatives.append(LEFT_OUT)
     return alternatives
+
+
+def _said(written: Any) -> list[Any] | None:
+    """The alternatives as they are written, or None when other words than `one_of` and `equals` are used."""
+    if not is_matcher(written):
+        return [written]
+    if not written.keys() <= {"one_of", "equals", "optional"} or len(written.keys() & {"one_of", "equals"}) != 1:
+        return None
+    return list(written["one_of"]) if "one_of" in written else [{"equals": written["equals"]}]
+
+
+def _is_literal(written: Any) -> bool:
+    return is_matcher(written) and written.keys() == {"equals"}
 
 
 def _in_bfcl_form(values: Sequence[Any]) -> list[Any] | None:
     """Objects become `{key: [alternatives]}`, as in BFCL's files; None when a value is beyond that form."""
     converted = []
     for value in values:
-        if is_matcher(value):
-            if value.keys() != {"equals"}:
-                return None
+        if _is_literal(value):
             converted.append(_literal_in_bfcl_form(value["equals"]))
-        elif isinstance(value, Mapping):
+        elif is_matcher(value):
+            return None
+        elif isinstance(value, dict):
             inner = {key: _plain_alternatives(each) for key, each in value.items()}
             if None in inner.values():
                 return None
@@ -164,25 +173,22 @@ def _in_bfcl_form(values: Sequence[Any]) -> list[Any] | None:
 
 
 def _literal_in_bfcl_form(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: [each] for key, each in value.items()}
     return [_literal_in_bfcl_form(item) for item in value] if isinstance(value, list) else value
 
 
 def _plain_alternatives(written: Any) -> list[Any] | None:
     """The alternatives of a key inside an object: plain values, since BFCL looks no deeper."""
-    if not is_matcher(written):
-        return None if _holds_matcher(written) else [written]
-    if not written.keys() <= {"one_of", "equals", "optional"}:
+    said = _said(written)
+    if said is None or any(_holds_matcher(value) and not _is_literal(value) for value in said):
         return None
-    values = list(written["one_of"]) if "one_of" in written else [written["equals"]] if "equals" in written else []
-    if any(_holds_matcher(value) for value in values):
-        return None
+    values = [value["equals"] if _is_literal(value) else value for value in said]
     return [*values, LEFT_OUT] if is_optional(written) and LEFT_OUT not in values else values
 
 
 def _holds_matcher(value: Any) -> bool:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return is_matcher(value) or any(map(_holds_matcher, value.values()))
     return isinstance(value, list) and any(map(_holds_matcher, value))
 
@@ -203,7 +209,7 @@ def _all_of_type(value: list[Any], alternative: Any, element: type) -> bool:
 
 
 def _fits_object(value: Mapping[str, Any], possible: Any) -> bool:
-    if not isinstance(possible, Mapping):
+    if not isinstance(possible, dict):
         return False
     for key, inner in value.items():
         if key not in possible or _standard(inner) not in [_standard(a) for a in possible[key]]:
@@ -215,7 +221,7 @@ def _fits_objects(values: list[Any], possible: Any) -> bool:
     if not _has_items(possible) or len(values) != len(possible):
         return False
     pairs = zip(values, possible, strict=True)
-    return all(isinstance(value, Mapping) and _fits_object(value, each) for value, each in pairs)
+    return all(isinstance(value, dict) and _fits_object(value, each) for value, each in pairs)
 
 
 def _has_items(alternative: Any) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from pytest_llmreplay.checks.normal import depth, nfc
 from pytest_llmreplay.checks.tool_schema import NO_TOOLS, OfferedTools
@@ -13,10 +12,10 @@ from pytest_llmreplay.model.conversation import Message, ToolCall
 from pytest_llmreplay.model.errors import UserError
 
 DEEPEST = 100
+_TOO_DEEP = f"nested deeper than {DEEPEST} levels"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A tool call as it is compared.
 
     `arguments` are decoded and in NFC, or None when they are no JSON object; `problem` then says why. `raw` is the
@@ -52,16 +51,18 @@ def read_calls(actual: Sequence[Any], offered: OfferedTools = NO_TOOLS) -> tuple
 
 def decode_arguments(raw: str) -> tuple[dict[str, Any] | None, str | None]:
     """The JSON object in a call's argument text, or None and what is wrong with it; it never raises."""
+    text = raw.strip(" \t\n\r")
     try:
-        value = _DECODER.decode(raw)
+        value, end = _DECODER.raw_decode(text)
     except RecursionError:
-        return None, f"nested deeper than {DEEPEST} levels"
+        return None, _TOO_DEEP
     except ValueError as error:
         return None, f"not JSON: {error}"
-    if type(value) is not dict:
-        return None, f"a JSON {_kind(value)}, not an object"
+    if type(value) is not dict or end != len(text):
+        more = "not JSON: more text after it" if end != len(text) else f"a JSON {_kind(value)}, not an object"
+        return None, more
     if raw.count("{") + raw.count("[") > DEEPEST and depth(value) > DEEPEST:
-        return None, f"nested deeper than {DEEPEST} levels"
+        return None, _TOO_DEEP
     if not raw.isascii() or "\\u" in raw:
         value = nfc(value)
     return value, None
@@ -112,7 +113,7 @@ def _given_as_data(name: str, given: Any, group: int) -> Call:
         arguments = nfc(given)
         raw = json.dumps(arguments, ensure_ascii=False, default=repr)
     except RecursionError:
-        return Call(name, None, "", f"nested deeper than {DEEPEST} levels", group)
+        return Call(name, None, "", _TOO_DEEP, group)
     return Call(name, arguments, raw, None, group)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pytest_llmreplay.checks.assignment import (
     NOBODY,
@@ -29,15 +29,31 @@ from pytest_llmreplay.model.outcome import Reason
 class CallsResult:
     """What comparing calls gave.
 
-    `assignment` maps an expected index to the actual index that it was paired with. `diagnostics` (`precision`,
-    `recall`, `f1`, and `lcs`, the length of the longest common subsequence) explain and never decide. What is
-    `unmeasured` is neither right nor wrong, and does not pass.
+    `assignment` maps an expected index to the actual index that it was paired with. What is `unmeasured` is neither
+    right nor wrong, and does not pass. `edges` says for every expected call which of the `actual_count` calls match it.
     """
 
-    failures: tuple[Reason, ...] = ()
-    unmeasured: tuple[Reason, ...] = ()
-    assignment: Mapping[int, int] = field(default_factory=dict)
-    diagnostics: Mapping[str, float] = field(default_factory=dict)
+    failures: tuple[Reason, ...]
+    unmeasured: tuple[Reason, ...]
+    assignment: Mapping[int, int]
+    edges: Edges
+    actual_count: int
+
+    @property
+    def diagnostics(self) -> dict[str, float]:
+        """Figures that explain and never decide.
+
+        `precision`, `recall` and `f1` of the largest possible pairing, whatever the order, and `lcs`, the length of
+        the longest common subsequence.
+        """
+        edges, count = self.edges, self.actual_count
+        pairs = sum(actual != NOBODY for actual in maximum_matching(edges, count))
+        return {
+            "precision": pairs / count if count else 1.0,
+            "recall": pairs / len(edges) if edges else 1.0,
+            "f1": 2 * pairs / (len(edges) + count) if edges or count else 1.0,
+            "lcs": float(longest_common_subsequence(edges)),
+        }
 
     @property
     def passed(self) -> bool:
@@ -52,18 +68,25 @@ class CallsResult:
 
 @dataclass(frozen=True, slots=True)
 class CallsCheck:
-    """An expectation on calls, compiled for the tools that are offered; `stale` has a reason for every tool gone."""
+    """An expectation on calls, compiled for the tools that are offered.
+
+    `stale` has a reason for every tool gone; `counts` is whether calls that are as expected may still be wrong, since
+    they are counted, forbidden or have side effects.
+    """
 
     expectation: CallsExpectation
     offered: OfferedTools
     patterns: tuple[CallPattern, ...]
     stale: tuple[Reason, ...]
+    counts: bool
 
     @classmethod
     def of(cls, expectation: CallsExpectation, offered: OfferedTools) -> CallsCheck:
         """Compile an expectation."""
         patterns = compile_calls(expectation, offered)
-        return cls(expectation, offered, patterns, _stale(expectation, patterns, offered))
+        capped = expectation.max_calls is not None or expectation.no_repeats or bool(expectation.called)
+        counts = capped or bool(expectation.forbidden) or bool(offered.effects)
+        return cls(expectation, offered, patterns, _stale(expectation, patterns, offered), counts)
 
     def compare(self, calls: Sequence[Call], stopped_at: Sequence[int] = ()) -> CallsResult:
         """Compare calls with the expectation.
@@ -78,18 +101,19 @@ class CallsCheck:
         fitting = _fitting(self.expectation, edges, calls, matched)
         partner = matched if fitting is None else fitting
         findings = Findings(unmeasured=list(self.stale))
-        comparison = Comparison(
-            self.expectation,
-            self.patterns,
-            calls,
-            self.offered,
-            partner,
-            fitting is not None,
-            self._is_unfinished(calls, partner, stopped_at),
-            bool(self.stale),
-        )
-        explain_calls(comparison, findings)
-        count_calls(comparison, findings)
+        if fitting is None or self.counts:
+            comparison = Comparison(
+                self.expectation,
+                self.patterns,
+                calls,
+                self.offered,
+                partner,
+                fitting is not None,
+                self._is_unfinished(calls, partner, stopped_at),
+                bool(self.stale),
+            )
+            explain_calls(comparison, findings)
+            count_calls(comparison, findings)
         if self.expectation.check_schema:
             invalid = check_against_schemas(calls, self.offered)
             findings.failures += invalid.failures
@@ -98,7 +122,8 @@ class CallsCheck:
             tuple(findings.failures),
             tuple(findings.unmeasured),
             {expected: actual for expected, actual in enumerate(partner) if actual != NOBODY},
-            _diagnostics(edges, matched, len(calls)),
+            edges,
+            len(calls),
         )
 
     def _is_unfinished(self, calls: Sequence[Call], partner: Sequence[int], stopped_at: Sequence[int]) -> bool:
@@ -130,23 +155,12 @@ def _fitting(
     return matched if nothing_missing and nothing_extra else None
 
 
-def _stale(
-    expectation: CallsExpectation, patterns: Sequence[CallPattern], offered: OfferedTools
-) -> tuple[Reason, ...]:
+def _stale(expectation: CallsExpectation, patterns: Sequence[CallPattern], offered: OfferedTools) -> tuple[Reason, ...]:
+    if offered.schemas is None:
+        return ()
     wanted = dict.fromkeys([*(pattern.name for pattern in patterns), *sorted(needed_tools(expectation))])
     return tuple(
         Reason("calls", "stale_tool", f"{safe(name)} is expected, but no longer offered", f"tools.{safe(name)}")
         for name in wanted
         if not offered.offers(name)
     )
-
-
-def _diagnostics(edges: Edges, matched: Sequence[int], actual_count: int) -> dict[str, float]:
-    pairs = sum(actual != NOBODY for actual in matched)
-    total = len(edges) + actual_count
-    return {
-        "precision": pairs / actual_count if actual_count else 1.0,
-        "recall": pairs / len(edges) if edges else 1.0,
-        "f1": 2 * pairs / total if total else 1.0,
-        "lcs": float(longest_common_subsequence(edges)),
-    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from pytest_llmreplay.checks.normal import depth
@@ -26,7 +25,7 @@ def coerced(value: Any, node: Node, root: Node) -> Any:
         root: the schema that local references point into.
     """
     value = _to_type(value, declared_types(node, root))
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         properties = properties_of(object_node(node, root))
         return {name: coerced(v, properties[name], root) if name in properties else v for name, v in value.items()}
     if isinstance(value, list):

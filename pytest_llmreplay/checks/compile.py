@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 from pytest_llmreplay.checks.bfcl import NoParameter, is_optional, possible_answers
 from pytest_llmreplay.checks.called import Call
@@ -72,7 +73,7 @@ def _compile_call(call: ExpectedCall, calls: CallsExpectation, schema: ToolSchem
         return CallPattern(name, None, None, call.occurrence)
     root = NO_NODE if schema is None else schema.root
     reader = _Reader(
-        Rules(call.match, strict_numbers=coerce == "none", null_is_absent=null_is_absent),
+        _rules(call.match, coerce == "none", null_is_absent),
         root,
         coerce == "schema",
         None if coerce != "bfcl" else _Declared(schema),
@@ -81,6 +82,11 @@ def _compile_call(call: ExpectedCall, calls: CallsExpectation, schema: ToolSchem
     node = object_node(root, root)
     pattern = reader.object(args, node) if call.keys is None else reader.chosen(args, nfc(call.keys), node)
     return CallPattern(name, pattern, root if coerce == "schema" and root else None, call.occurrence)
+
+
+@lru_cache(maxsize=32)
+def _rules(match: Literal["exact", "subset", "superset"], strict_numbers: bool, null_is_absent: bool) -> Rules:
+    return Rules(match, strict_numbers, null_is_absent)
 
 
 class _Declared:
@@ -126,7 +132,7 @@ class _Reader:
 
     def value(self, written: Any, node: Node) -> Pattern:
         """Any value: a matcher, or a literal that may hold matchers."""
-        if isinstance(written, Mapping):
+        if isinstance(written, dict):
             if is_matcher(written):
                 return self._matcher(written, node)
             return self.object(written, object_node(node, self.root))
@@ -138,7 +144,7 @@ class _Reader:
     def _literal(self, value: Any, node: Node) -> Pattern:
         if self.coerce:
             value = coerced(value, node, self.root)
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             properties = properties_of(object_node(node, self.root))
             fields = {name: self._literal(inner, properties.get(name, NO_NODE)) for name, inner in value.items()}
             return ObjectOf(fields, self.rules, _defaults(properties, self.root))

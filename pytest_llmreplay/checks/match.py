@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from pytest_llmreplay.checks.called import decode_arguments, read_calls
 from pytest_llmreplay.checks.calls import CallsCheck, CallsResult
-from pytest_llmreplay.checks.tool_schema import OfferedTools, read_tools
+from pytest_llmreplay.checks.tool_schema import read_tools
 from pytest_llmreplay.model.conversation import Tool, ToolCall
 from pytest_llmreplay.model.errors import Problems, UserError
 from pytest_llmreplay.model.expectation import (
     CallsExpectation,
-    ExpectedCall,
     Expectation,
+    ExpectedCall,
     calls_problems,
     parse_expectation,
 )
@@ -51,6 +50,8 @@ def match_calls(
 
 
 def _expectation(expected: Any) -> CallsExpectation:
+    if isinstance(expected, Expectation):
+        expected = expected.calls
     if isinstance(expected, CallsExpectation):
         problems = list(calls_problems(expected))
         if problems:
@@ -58,12 +59,13 @@ def _expectation(expected: Any) -> CallsExpectation:
         return expected
     if isinstance(expected, Sequence) and not isinstance(expected, str):
         expected = {"expected": expected}
-    if isinstance(expected, Mapping) and isinstance(expected.get("expected"), Sequence):
+    if isinstance(expected, Mapping) and isinstance(expected.get("expected"), list | tuple):
         expected = {**expected, "expected": [_expected_call(call) for call in expected["expected"]]}
-    parsed: Expectation = parse_expectation({"calls": expected})
-    if parsed.calls is None:
-        raise UserError("is empty", key="expect.calls")
-    return parsed.calls
+    whole = isinstance(expected, Mapping) and ("calls" in expected or "expect" in expected)
+    parsed = parse_expectation(expected if whole else {"calls": expected}).calls
+    if parsed is None:
+        raise UserError("says nothing of the calls", key="expect.calls")
+    return parsed
 
 
 def _expected_call(call: Any) -> Any:
@@ -71,14 +73,16 @@ def _expected_call(call: Any) -> Any:
     if isinstance(call, ExpectedCall):
         return call.model_dump(exclude_unset=True)
     if isinstance(call, ToolCall):
-        name, arguments = call.name, call.arguments
-    elif isinstance(call, Mapping) and ("function" in call or "arguments" in call):
+        return _taken_literally(call.name, call.arguments)
+    if isinstance(call, Mapping) and ("function" in call or "arguments" in call):
         body = call["function"] if isinstance(call.get("function"), Mapping) else call
-        name, arguments = body.get("name"), body.get("arguments")
-    else:
-        return call
-    if isinstance(arguments, str):
-        arguments, problem = decode_arguments(arguments) if arguments.strip() else ({}, None)
+        return _taken_literally(body.get("name"), body.get("arguments"))
+    return call
+
+
+def _taken_literally(name: Any, arguments: Any) -> dict[str, Any]:
+    if isinstance(arguments, str) and arguments.strip():
+        arguments, problem = decode_arguments(arguments)
         if problem is not None:
             raise UserError(f"the arguments of an expected call are {problem}", key=f"expected.{name}")
     return {"name": name, "args": {key: {"equals": value} for key, value in (arguments or {}).items()}}

@@ -25,10 +25,12 @@ def difference_message(call: Call, difference: Difference) -> str:
         return f"{name}: {place} is missing, expected {cut(wanted, WIDTH)}"
     if difference.code == "unexpected_argument":
         return f"{name}: {place} is not expected, got {typed(difference.actual, WIDTH)}"
-    if difference.code == "type_error":
-        got = f"{typed(difference.actual, WIDTH)} ({json_type(difference.actual)})"
-        return _compared(f"{name}: {place} has another type", wanted, got)
-    return _compared(f"{name}: {place} differs", wanted, typed(difference.actual))
+    got = typed(difference.actual)
+    kind = f" ({json_type(difference.actual)})" if difference.code == "type_error" else ""
+    if len(got) + len(wanted) <= WIDTH // 2 + 10:
+        return f"{name}: {place} is {got}{kind}, expected {wanted}"
+    left, right = excerpts(wanted, got, WIDTH)
+    return f"{name}: {place} {'has another type' if kind else 'differs'}\n  expected {left}\n  actual   {right}{kind}"
 
 
 def called_text(calls: Sequence[Call]) -> str:
@@ -71,11 +73,6 @@ def screen(expected: Sequence[str], calls: Sequence[Call], reasons: Sequence[Rea
     if len(reasons) > MOST_REASONS:
         lines.append(f"(+{len(reasons) - MOST_REASONS} more reasons; --json shows all)")
     return "\n".join(lines)
-
-
-def _compared(head: str, expected: str, actual: str) -> str:
-    left, right = excerpts(expected, actual, WIDTH)
-    return f"{head}\n  expected {left}\n  actual   {right}"
 
 
 def _listed(title: str, values: list[str]) -> list[str]:

@@ -140,9 +140,7 @@ def _differing(comparison: Comparison, miss: NearMiss) -> list[Reason]:
 def _wrong_name(comparison: Comparison, expected: int, actual: int) -> Reason:
     pattern, call = comparison.patterns[expected], comparison.calls[actual]
     message = f"another tool was called\n  expected {pattern.describe()}\n  actual   {call_of(call)}"
-    return Reason(
-        "calls", "wrong_name", message, f"expected[{expected}].name", typed(pattern.name), typed(call.name)
-    )
+    return Reason("calls", "wrong_name", message, f"expected[{expected}].name", typed(pattern.name), typed(call.name))
 
 
 def _explain_missing(

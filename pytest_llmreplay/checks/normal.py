@@ -13,10 +13,12 @@ def nfc(value: Any) -> Any:
     """The value with all its texts, keys too, in Unicode normal form C; mappings and sequences become plain ones."""
     if isinstance(value, str):
         return value if value.isascii() else unicodedata.normalize("NFC", value)
-    if isinstance(value, Mapping):
-        return {nfc(key) if isinstance(key, str) else str(key): nfc(inner) for key, inner in value.items()}
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, list | tuple):
         return [nfc(inner) for inner in value]
+    if isinstance(value, Mapping):
+        return {nfc(key) if isinstance(key, str) else str(key): nfc(inner) for key, inner in value.items()}
     return value
 
 

@@ -61,8 +61,7 @@ class Rules:
     approx: Approx | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A text, a number, a boolean or null. A boolean is never a number, and a text is never either."""
 
     value: Any
@@ -147,7 +146,7 @@ class ObjectOf:
 
     def differences(self, actual: Any, path: str) -> Sequence[Difference]:
         """The keys that differ, are missing, or should not be there."""
-        if not isinstance(actual, Mapping):
+        if not isinstance(actual, dict):
             return (Difference("type_error", path, self, actual),)
         prefix = f"{path}." if path else ""
         found: list[Difference] = []
@@ -184,9 +183,9 @@ class ObjectOf:
 
 def same(expected: Any, actual: Any) -> bool:
     """Whether two JSON values are equal: 1 is 1.0, a boolean is no number, a text is neither."""
-    if isinstance(expected, Mapping):
+    if isinstance(expected, dict):
         return (
-            isinstance(actual, Mapping)
+            isinstance(actual, dict)
             and expected.keys() == actual.keys()
             and all(same(value, actual[name]) for name, value in expected.items())
         )

@@ -27,48 +27,45 @@ class ScopedCalls:
 
 def calls_in_scope(trajectory: Trajectory, scope: Scope, offered: OfferedTools) -> ScopedCalls:
     """The calls that an expectation with this scope looks at."""
-    if scope == "conversation":
-        groups = [*_recorded_groups(trajectory), *(group for turn in trajectory.turns for group in _groups(turn))]
-        return _scoped(groups, trajectory.turns, trajectory, offered, reached=bool(trajectory.turns))
     turn = trajectory.replayed
+    if scope == "conversation":
+        return _scoped(_recorded_groups(trajectory), trajectory.turns, trajectory, offered)
     if turn is None:
         return ScopedCalls((), (), reached=False)
     if scope == "turn":
-        return _scoped(_groups(turn), (turn,), trajectory, offered, reached=True)
+        return _scoped([], (turn,), trajectory, offered)
     spoken = [message.tool_calls for message in turn.produced if message.role == "assistant"]
     # The first message is whole, wherever the replay stopped later.
     return ScopedCalls(read_calls(spoken[:1], offered), (), reached=bool(spoken) or turn.stop == "answered")
 
 
 def _scoped(
-    groups: Sequence[Sequence[ToolCall]],
-    turns: Sequence[TurnReplay],
-    trajectory: Trajectory,
-    offered: OfferedTools,
-    *,
-    reached: bool,
+    before: list[tuple[ToolCall, ...]], turns: Sequence[TurnReplay], trajectory: Trajectory, offered: OfferedTools
 ) -> ScopedCalls:
-    stopping = {id(call) for turn in turns if turn.stop != "answered" for call in _stopping_calls(turn, trajectory)}
-    flat = [call for group in groups for call in group]
-    stopped_at = tuple(index for index, call in enumerate(flat) if id(call) in stopping)
-    return ScopedCalls(read_calls(groups, offered), stopped_at, reached)
+    groups = list(before)
+    stopped_at: list[int] = []
+    for turn in turns:
+        made = _groups(turn)
+        groups += made
+        if turn.stop != "answered" and made:
+            start = sum(map(len, groups)) - len(made[-1])
+            stopped_at += (start + index for index in _stopping(made[-1], turn.number, trajectory))
+    return ScopedCalls(read_calls(groups, offered), tuple(stopped_at), reached=bool(turns))
 
 
 def _groups(turn: TurnReplay) -> list[tuple[ToolCall, ...]]:
     return [message.tool_calls for message in turn.produced if message.role == "assistant" and message.tool_calls]
 
 
-def _stopping_calls(turn: TurnReplay, trajectory: Trajectory) -> Sequence[ToolCall]:
-    """The calls of the last message that nothing could answer; all of them when it is not known which."""
-    last = _groups(turn)[-1:]
-    calls = last[0] if last else ()
+def _stopping(calls: Sequence[ToolCall], turn: int, trajectory: Trajectory) -> Sequence[int]:
+    """Which calls of a turn's last message nothing could answer; all of them when that is not known."""
     unanswered = {
         (answer.name, canonical_arguments(answer.arguments))
         for answer in trajectory.tool_answers
-        if answer.turn == turn.number and answer.source == "unrecorded"
+        if answer.turn == turn and answer.source == "unrecorded"
     }
-    stopping = [call for call in calls if (call.name, canonical_arguments(call.arguments)) in unanswered]
-    return stopping or calls
+    stopping = [i for i, call in enumerate(calls) if (call.name, canonical_arguments(call.arguments)) in unanswered]
+    return stopping or range(len(calls))
 
 
 def _recorded_groups(trajectory: Trajectory) -> list[tuple[ToolCall, ...]]:

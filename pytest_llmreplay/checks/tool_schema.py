@@ -94,7 +94,7 @@ def read_schema(text: str | None) -> ToolSchema:
 def resolved(node: Any, root: Node) -> Node:
     """A schema node with local references followed; what cannot be followed says nothing."""
     for _ in range(10):
-        if not isinstance(node, Mapping):
+        if not node or not isinstance(node, dict):
             return NO_NODE
         reference = node.get("$ref")
         if not isinstance(reference, str):
@@ -106,9 +106,9 @@ def resolved(node: Any, root: Node) -> Node:
 def properties_of(node: Node) -> Mapping[str, Node]:
     """The properties that an object schema declares."""
     properties = node.get("properties")
-    if not isinstance(properties, Mapping):
+    if not isinstance(properties, dict):
         return {}
-    return {name: schema if isinstance(schema, Mapping) else NO_NODE for name, schema in properties.items()}
+    return {name: schema if isinstance(schema, dict) else NO_NODE for name, schema in properties.items()}
 
 
 def declared_types(node: Node, root: Node) -> frozenset[str]:
@@ -125,7 +125,7 @@ def declared_types(node: Node, root: Node) -> frozenset[str]:
 def object_node(node: Node, root: Node) -> Node:
     """The schema that describes an object at this node: the node itself, or the first of its branches that does."""
     node = resolved(node, root)
-    if "properties" in node:
+    if not node or "properties" in node:
         return node
     return next((branch for branch in _branches(node, root) if "properties" in branch), node)
 
@@ -133,6 +133,8 @@ def object_node(node: Node, root: Node) -> Node:
 def items_node(node: Node, root: Node) -> Node:
     """The schema of a list's elements at this node."""
     node = resolved(node, root)
+    if not node:
+        return NO_NODE
     if "items" in node:
         return resolved(node["items"], root)
     branch = next((branch for branch in _branches(node, root) if "items" in branch), NO_NODE)
@@ -171,5 +173,5 @@ def _pointed_at(root: Node, reference: str) -> Any:
         return None
     node: Any = root
     for part in reference.split("/")[1:]:
-        node = node.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(node, Mapping) else None
+        node = node.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
     return node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_llmreplay.checks.answer import answer_failures
+from pytest_llmreplay.checks.answer import check_answer
 from pytest_llmreplay.checks.calls import CallsCheck
 from pytest_llmreplay.checks.comparison import Findings
 from pytest_llmreplay.checks.limits import check_limits
@@ -67,4 +67,4 @@ def _check_answer(expected: AnswerExpectation, trajectory: Trajectory, findings:
         why = "was never reached" if turn is None else "stopped before an answer was given"
         findings.unmeasured.append(Reason("answer", "no_answer", f"the failing turn {why}"))
         return
-    findings.failures += answer_failures(expected, turn.answer or "")
+    check_answer(expected, turn.answer or "", findings)

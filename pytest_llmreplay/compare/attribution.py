@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pytest_llmreplay.compare.pairs import CasePair, Label
-from pytest_llmreplay.compare.rows import CaseRows, Row, text
+from pytest_llmreplay.compare.rows import CaseRows, Row, reasons_of, text
 from pytest_llmreplay.model.canonical import canonical_arguments
 
 Cause = Literal["routing", "arguments", "answer", "judge", "limits", "infrastructure", "unknown"]
@@ -107,14 +107,14 @@ def _lost(case: CaseRows, pair: CasePair) -> Flip | None:
     for other, rows in sides:
         error = next((row for row in rows if row["status"] == "error"), None)
         if other.measured and error is not None:
-            reason = next(iter(_reasons(error)), {})
+            reason = next(iter(reasons_of(error)), {})
             message = _short(reason.get("message") or "the trial ended in an error")
             return Flip(case.case_id, pair.label, "lost", "infrastructure", text(reason.get("code")), None, message)
     return None
 
 
 def _attribute(passing: Row, failing: Row) -> tuple[Cause, str | None, str | None, str]:
-    reasons = _reasons(failing)
+    reasons = reasons_of(failing)
     of_calls = [reason for reason in reasons if reason.get("check") == "calls"]
     first = (of_calls or reasons or [{}])[0]
     code, message = text(first.get("code")), _short(first.get("message") or "")
@@ -194,15 +194,17 @@ def _calls(row: Row) -> tuple[Call, ...] | None:
     return tuple(_call(call) for call in calls)
 
 
-def _call(call: Mapping[str, Any] | Sequence[Any]) -> Call:
-    name, arguments = (call.get("name"), call.get("arguments")) if isinstance(call, Mapping) else call[:2]
+def _call(call: object) -> Call:
+    """A call as name and arguments, a mapping of them, or a mapping in OpenAI's shape."""
+    if isinstance(call, Mapping):
+        body = call["function"] if isinstance(call.get("function"), Mapping) else call
+        name, arguments = body.get("name"), body.get("arguments")
+    elif isinstance(call, Sequence) and not isinstance(call, str) and len(call) > 1:
+        name, arguments = call[0], call[1]
+    else:
+        name, arguments = call, None
     written = arguments if isinstance(arguments, str) else json.dumps(arguments or {}, default=str)
     return str(name), canonical_arguments(written)
-
-
-def _reasons(row: Row) -> list[Mapping[str, Any]]:
-    reasons = row.get("reasons")
-    return [] if reasons is None else list(reasons)
 
 
 def _cluster(group: Sequence[Flip]) -> Cluster:

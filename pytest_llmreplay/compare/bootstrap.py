@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Statistic = Literal["mean", "median", "p95"]
 
-RESAMPLES = 2000
+RESAMPLES = 1000
 FEWEST_RESAMPLES = 500
 FEWEST_CASES = 5
 FIGURES: dict[str, tuple[Statistic, ...]] = {
@@ -36,7 +36,7 @@ class Delta:
     """One figure of both variants and how it changed, over the cases where both have it.
 
     The mean is taken over cases (each the mean of its trials), median and 95th percentile over all their trials.
-    `interval` is the 95 % percentile interval of the bootstrap over cases (2,000 resamples; for more than 2,000 trials
+    `interval` is the 95 % percentile interval of the bootstrap over cases (1,000 resamples; for more than 4,000 trials
     fewer, but at least 500); None below five cases. Cost is in US
     dollars, latency in seconds, tokens are counts.
     """
@@ -165,7 +165,7 @@ def _resamples(cases: int, trials: int, seed: int) -> list[Integers]:
     if cases < FEWEST_CASES:
         return []
     generator = np.random.default_rng(seed)
-    wanted = min(RESAMPLES, max(FEWEST_RESAMPLES, RESAMPLES * 2_000 // trials))
+    wanted = min(RESAMPLES, max(FEWEST_RESAMPLES, RESAMPLES * 4_000 // trials))
     rows = max(1, 2_000_000 // trials)
     blocks: list[Integers] = []
     for start in range(0, wanted, rows):

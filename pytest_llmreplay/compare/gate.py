@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from pytest_llmreplay.compare import rules
 from pytest_llmreplay.compare.comparison import Comparison
@@ -44,6 +45,12 @@ class Decision:
     def exit_code(self) -> int:
         """0 for a pass, 1 for a regression, 10 when it cannot be told."""
         return _EXIT_CODES[self.decision]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The decision as plain data for JSON."""
+        waived = [{"item": asdict(item), "waiver": waiver.model_dump(mode="json")} for item, waiver in self.waived]
+        bare = asdict(replace(self, waived=()))
+        return {**bare, "waived": waived, "exit_code": self.exit_code}
 
 
 def decide(
@@ -106,9 +113,8 @@ def _days(due: Mapping[str, dt.date | str]) -> dict[str, dt.date]:
 
 
 def _pass_sentence(comparison: Comparison, results: Sequence[RuleResult]) -> str:
-    said = " ".join(
-        result.sentence for result in results if result.rule in ("max_regressions", "non_inferiority_margin")
-    )
+    shown = ("max_regressions", "estimate", "non_inferiority_margin")
+    said = " ".join(result.sentence for result in results if result.rule in shown)
     return (
         f"{comparison.candidate} may be shipped: {plural(len(results), 'rule')} applied, none objects. {said}".strip()
     )

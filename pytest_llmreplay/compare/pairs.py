@@ -12,6 +12,7 @@ from pytest_llmreplay.compare.rows import (
     Row,
     case_status_of,
     kind_of,
+    reasons_of,
     text,
     weight_of,
 )
@@ -171,6 +172,5 @@ def _first_reason(rows: Sequence[Row]) -> str | None:
     for status in ("failed", "error", "unmeasured", "not_run"):
         for row in rows:
             if row["status"] == status:
-                reasons = row.get("reasons")
-                return text(reasons[0].get("message")) if reasons is not None and len(reasons) else None
+                return next((text(reason.get("message")) for reason in reasons_of(row)), None)
     return None

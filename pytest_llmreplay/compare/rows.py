@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 from typing import Any, get_args
 
 from pytest_llmreplay.model.case import CaseStatus, Kind
@@ -110,11 +112,22 @@ def number(row: Row, column: str) -> float | None:
         UserError: the value is no number.
     """
     value = row.get(column)
+    if type(value) is float and math.isfinite(value):
+        return value
     if _absent(value):
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isinf(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float, Real, Decimal)) or not math.isfinite(value):
         raise UserError(f"{column} of case '{row['case_id']}' is not a number", key=column, value=value)
     return float(value)
+
+
+def reasons_of(row: Row) -> list[Row]:
+    """The reasons of a trial as mappings; a reason that is only text becomes its message."""
+    reasons = row.get("reasons")
+    if reasons is None:
+        return []
+    listed = [reasons] if isinstance(reasons, (str, Mapping)) else list(reasons)
+    return [reason if isinstance(reason, Mapping) else {"message": str(reason)} for reason in listed]
 
 
 def kind_of(case: CaseRows) -> Kind | None:
@@ -153,9 +166,9 @@ def _identity(row: Row, row_number: int) -> tuple[str, str, int]:
             f"row {row_number} has an unknown status", key="status", value=row["status"], allowed=list(STATUSES)
         )
     trial = row["trial"]
-    if isinstance(trial, bool) or not isinstance(trial, (int, float)) or trial != int(trial):
+    if isinstance(trial, bool) or not isinstance(trial, (int, float, Real)) or not float(trial).is_integer():
         raise UserError(f"row {row_number}: a trial is a whole number", key="trial", value=trial)
-    return str(row["case_id"]), str(row["variant"]), int(trial)
+    return str(row["case_id"]), str(row["variant"]), int(float(trial))
 
 
 def _word(case: CaseRows, column: str, allowed: Sequence[str]) -> Any:
@@ -166,7 +179,9 @@ def _word(case: CaseRows, column: str, allowed: Sequence[str]) -> Any:
 
 
 def _absent(value: object) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    if isinstance(value, str):
+        return not value
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _digests_differ(case: CaseRows, column: str) -> bool:

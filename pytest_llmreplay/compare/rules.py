@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -134,14 +135,14 @@ def _shares(policy: GatePolicy, comparison: Comparison) -> Iterator[RuleResult]:
 
 def _at_most(rule: str, share: float, limit: float, what: str) -> RuleResult:
     said = f"{wording.percent(share)} {what}; {wording.percent(limit)} is tolerated."
-    return RuleResult(rule, "unmeasurable" if share > limit else "pass", said, share, limit)
+    return RuleResult(rule, "unmeasurable" if _exceeds(share, limit) else "pass", said, share, limit)
 
 
 def _live(limit: float, share: float | None) -> RuleResult:
     if share is None:
         return RuleResult("min_live", "unmeasurable", "How many requests were really sent is not known.", None, limit)
     said = f"{wording.percent(share)} of the requests were really sent; {wording.percent(limit)} is the least."
-    return RuleResult("min_live", "unmeasurable" if share < limit else "pass", said, share, limit)
+    return RuleResult("min_live", "unmeasurable" if _exceeds(limit, share) else "pass", said, share, limit)
 
 
 def _estimate(policy: GatePolicy, comparison: Comparison) -> Iterator[RuleResult]:
@@ -153,7 +154,8 @@ def _estimate(policy: GatePolicy, comparison: Comparison) -> Iterator[RuleResult
     yield RuleResult("min_cases", "pass" if enough else "unmeasurable", said, cases, policy.min_cases)
     margin = policy.non_inferiority_margin
     if found is not None and found.cases:
-        yield margin_result("non_inferiority_margin", found, margin, found.p_value, what)
+        rule = "estimate" if margin is None else "non_inferiority_margin"
+        yield margin_result(rule, found, margin, found.p_value, what)
     elif margin is not None:
         said = "No control was measured on both variants, so nothing is known of harm; promote some with --control."
         yield RuleResult("non_inferiority_margin", "unmeasurable", said, None, margin)
@@ -223,7 +225,7 @@ def _pass_rate(name: str, inside: Sequence[CasePair], limit: float) -> RuleResul
         return RuleResult(name, "unmeasurable", "No case of the slice was measured.", None, limit)
     rate = sum(rates) / len(rates)
     said = f"The pass rate is {wording.percent(rate)}; {wording.percent(limit)} is the least."
-    return RuleResult(name, "regression" if rate < limit else "pass", said, rate, limit)
+    return RuleResult(name, "regression" if _exceeds(limit, rate) else "pass", said, rate, limit)
 
 
 def _budget(name: str, budget: Budget, comparison: Comparison) -> RuleResult:
@@ -234,7 +236,7 @@ def _budget(name: str, budget: Budget, comparison: Comparison) -> RuleResult:
         known = f"{mine.known} of {mine.trials} trials" if mine else "no trial"
         return RuleResult(rule, "unmeasurable", f"{figure} is known for {known}.", None, budget.max)
     value = mine.mean if statistic == "mean" else mine.p95
-    if budget.max is not None and value > budget.max:
+    if budget.max is not None and _exceeds(value, budget.max):
         said = f"The {statistic} of {figure} is {value:.4g}; {budget.max:.4g} is the most."
         return RuleResult(rule, "regression", said, value, budget.max)
     if budget.max_increase is None:
@@ -246,7 +248,7 @@ def _budget(name: str, budget: Budget, comparison: Comparison) -> RuleResult:
     said = (
         f"The {statistic} of {figure} went from {delta.baseline:.4g} to {delta.candidate:.4g}; {limit:.4g} is the most."
     )
-    return RuleResult(rule, "regression" if delta.candidate > limit else "pass", said, delta.candidate, limit)
+    return RuleResult(rule, "regression" if _exceeds(delta.candidate, limit) else "pass", said, delta.candidate, limit)
 
 
 def _judge(rule: JudgeRule, evidence: JudgeEvidence | None) -> RuleResult:
@@ -275,3 +277,8 @@ def _for_estimate(pair: CasePair, comparison: Comparison) -> bool:
 
 def _cases_that(count: int, one: str, many: str) -> str:
     return f"1 case that {one}" if count == 1 else f"{count} cases that {many}"
+
+
+def _exceeds(value: float, limit: float) -> bool:
+    """Whether a value is beyond a limit by more than the rounding of a mean."""
+    return value > limit and not math.isclose(value, limit, rel_tol=1e-9)

@@ -85,10 +85,11 @@ def named(names: Sequence[str], most: int = 5) -> str:
 def _what_could_be_seen(estimate: Estimate) -> str:
     if estimate.minimum_detectable >= 1:
         return f"{plural(estimate.cases, 'case')} can detect nothing."
-    return (
-        f"This many cases would detect a difference of {100 * estimate.minimum_detectable:.1f} points; "
-        f"{100 * _WORTH_SEEING:.0f} points need about {estimate.cases_needed(_WORTH_SEEING)} cases."
-    )
+    seen = f"This many cases would detect a difference of {100 * estimate.minimum_detectable:.1f} points"
+    if estimate.minimum_detectable <= _WORTH_SEEING:
+        return f"{seen}."
+    needed = estimate.cases_needed(_WORTH_SEEING)
+    return f"{seen}; {100 * _WORTH_SEEING:.0f} points need about {needed} cases."
 
 
 def _incomplete(pair: CasePair) -> bool:

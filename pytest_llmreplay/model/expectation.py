@@ -96,7 +96,9 @@ class CallsExpectation(Written):
     check_schema: bool = Field(False, alias="schema", description="Every call is valid against the offered tools.")
     coerce: Coerce = "numeric"
     null_is_absent: bool = Field(False, description="An argument that is null counts as left out.")
-    called: dict[str, Annotated[Bounds, BeforeValidator(_bounds)]] = Field({}, description="How often, by tool.")
+    called: dict[str, Annotated[Bounds, BeforeValidator(_bounds)]] = Field(
+        default_factory=dict, description="How often, by tool."
+    )
     no_repeats: bool = Field(False, description="No two calls with equal tool and arguments.")
     max_calls: int | None = Field(None, ge=0, description="Most calls of all tools together.")
 
@@ -268,6 +270,19 @@ def _answer_problems(answer: AnswerExpectation, key: str) -> Iterator[UserError]
         yield UserError("write equals beside text instead", key=f"{key}.text.value")
     if answer.json_schema is not None:
         yield from literal_problems(answer.json_schema, f"{key}.json_schema")
+        yield from _schema_problems(answer.json_schema, f"{key}.json_schema")
+
+
+def _schema_problems(schema: dict[str, Any], key: str) -> Iterator[UserError]:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    if not schema:
+        yield UserError("is empty, and every JSON value is valid against it", key=key)
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        yield UserError(f"is no JSON Schema 2020-12: {error.json_path}: {error.message}", key=key)
 
 
 def _says_anything(written: Written, besides: frozenset[str] | set[str] = frozenset()) -> bool:

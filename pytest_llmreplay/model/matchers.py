@@ -89,7 +89,7 @@ ArgumentValue = Annotated[Any, _LiteralOrMatcher()]
 
 def is_matcher(value: object) -> bool:
     """Whether a value in `args` is a matcher: a mapping whose keys, one at least, are all matcher words."""
-    return isinstance(value, Mapping) and bool(value) and MATCHER_WORDS.issuperset(value)
+    return isinstance(value, dict) and bool(value) and MATCHER_WORDS.issuperset(value)
 
 
 def value_problems(value: Any, key: str, place: Place = "argument") -> Iterator[UserError]:
@@ -100,22 +100,24 @@ def value_problems(value: Any, key: str, place: Place = "argument") -> Iterator[
         key: its path in the file, for the errors.
         place: where it stands; only an argument may be `optional`, and no list has an `absent` element.
     """
-    if is_matcher(value):
+    if value is None or isinstance(value, str | int):
+        return
+    if isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from value_problems(inner, f"{key}[{index}]", "element")
+    elif is_matcher(value):
         yield from _matcher_problems(value, key, place)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         yield from _key_problems(value, key)
         for name, inner in value.items():
             yield from value_problems(inner, f"{key}.{name}")
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from value_problems(inner, f"{key}[{index}]", "element")
     else:
         yield from _scalar_problems(value, key)
 
 
 def literal_problems(value: Any, key: str) -> Iterator[UserError]:
     """Every place where a literal is not what JSON can hold."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         yield from _key_problems(value, key)
         for name, inner in value.items():
             yield from literal_problems(inner, f"{key}.{name}")

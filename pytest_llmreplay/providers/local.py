@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 from pytest_llmreplay.model.conversation import Message, Tool, ToolCall, calls_of
 from pytest_llmreplay.model.errors import InfrastructureError, did_you_mean
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest
-from pytest_llmreplay.providers.local_engine import Completion, Generation, LocalEngine
+from pytest_llmreplay.providers.local_engine import Completion, Engine, Generation, LocalEngine
 from pytest_llmreplay.providers.local_grammar import parameters_of, read_value, tool_choice, value_constraint
 from pytest_llmreplay.providers.local_model import MODEL_SHA256, model_path
 from pytest_llmreplay.providers.local_prompt import answer_prompt, argument_prompt, routing_prompt
@@ -41,11 +41,13 @@ class LocalProvider:
 
     Args:
         model: path of the model file; None means the one that `local-model fetch` stored.
+        load: what loads a model file.
     """
 
-    def __init__(self, model: Path | None = None) -> None:
+    def __init__(self, model: Path | None = None, load: Callable[[Path], Engine] = LocalEngine) -> None:
         self._model = model
-        self._engine: LocalEngine | None = None
+        self._load = load
+        self._engine: Engine | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llmreplay-local")
 
     @property
@@ -87,7 +89,7 @@ class LocalProvider:
             latency_s=time.perf_counter() - started,
         )
 
-    def _loaded(self) -> LocalEngine:
+    def _loaded(self) -> Engine:
         if self._engine is None:
             path = self._model or model_path()
             if path is None or not path.is_file():
@@ -96,11 +98,11 @@ class LocalProvider:
                     "get it with `pytest-llmreplay local-model fetch`",
                     code="local_missing",
                 )
-            self._engine = LocalEngine(path)
+            self._engine = self._load(path)
         return self._engine
 
 
-def _call(engine: LocalEngine, request: ModelRequest, limits: Generation) -> tuple[Message, list[Completion]]:
+def _call(engine: Engine, request: ModelRequest, limits: Generation) -> tuple[Message, list[Completion]]:
     names = replace(limits, max_tokens=_NAME_TOKENS)
     chosen = engine.complete(routing_prompt(request.messages, request.tools), names, grammar=tool_choice(request.tools))
     tool = next((tool for tool in request.tools if tool.name == chosen.text.strip()), None)
@@ -112,7 +114,7 @@ def _call(engine: LocalEngine, request: ModelRequest, limits: Generation) -> tup
 
 
 def _arguments(
-    engine: LocalEngine, request: ModelRequest, tool: Tool, limits: Generation
+    engine: Engine, request: ModelRequest, tool: Tool, limits: Generation
 ) -> tuple[dict[str, Any], list[Completion]]:
     arguments: dict[str, Any] = {}
     written: list[Completion] = []

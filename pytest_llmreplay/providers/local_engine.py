@@ -6,14 +6,18 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pytest_llmreplay.model.errors import InfrastructureError
+from pytest_llmreplay.providers.local_prompt import Prompt
+from pytest_llmreplay.providers.local_slots import PrefixSlots
 
-# Two sequences of 6144 tokens each that share no memory: with one unified cache, what a request is answered would
-# depend on the requests before it.
-_SLOTS = 2
+# Sequences of 4096 tokens each that share no memory: with one unified cache, what a request is answered would depend on
+# the requests before it. The first is for prompts that are read anew each time.
+_SLOTS = 3
+_SCRATCH_SLOT = 0
 _CONTEXT_TOKENS = 12288
+_KEPT_FROM_CHARACTERS = 250
 _THREADS = 1
 _SILENT = -1
 
@@ -37,6 +41,18 @@ class Completion:
     output_tokens: int
 
 
+class Engine(Protocol):
+    """Something that continues a prompt."""
+
+    def complete(self, prompt: Prompt, limits: Generation, **constraint: Any) -> Completion:
+        """Continue a prompt within the limits and the constraint.
+
+        Raises:
+            InfrastructureError: there is no usable continuation.
+        """
+        ...
+
+
 class LocalEngine:
     """A model file loaded into memory; it is not safe to use from two threads at once.
 
@@ -52,7 +68,7 @@ class LocalEngine:
             import xllamacpp
         except ImportError as error:
             raise InfrastructureError(
-                "the embedded model needs the package xllamacpp; install it with `pip install 'pytest-llmreplay[local]'`",
+                "the embedded model needs the package xllamacpp; get it with `pip install 'pytest-llmreplay[local]'`",
                 code="local_missing",
             ) from error
         params = xllamacpp.CommonParams()
@@ -63,9 +79,12 @@ class LocalEngine:
         params.cpuparams.n_threads = _THREADS
         params.cpuparams_batch.n_threads = _THREADS
         params.warmup = False
+        params.cache_ram_mib = 0
+        params.cache_idle_slots = False
         params.verbosity = _SILENT
         # The library always opens a loopback port beside its in-process calls; a key that nobody knows shuts it.
         params.api_keys = [secrets.token_urlsafe(32)]
+        self._slots = PrefixSlots([slot for slot in range(_SLOTS) if slot != _SCRATCH_SLOT])
         try:
             self._server = xllamacpp.Server(params)
         except RuntimeError as error:
@@ -73,8 +92,11 @@ class LocalEngine:
                 f"the embedded model cannot be loaded from {model}: {error}", code="local_broken"
             ) from error
 
-    def complete(self, prompt: str, limits: Generation, **constraint: Any) -> Completion:
-        """Continue `prompt`.
+    def complete(self, prompt: Prompt, limits: Generation, **constraint: Any) -> Completion:
+        """Continue a prompt.
+
+        What a prompt shares with others is read once and kept. Before each use the slot is brought back to exactly
+        that state, so that the reply is the same whatever was asked before.
 
         Args:
             prompt: plain text, used as it is.
@@ -84,25 +106,31 @@ class LocalEngine:
         Raises:
             InfrastructureError: the prompt is longer than the context, or the engine refused the request.
         """
-        reply: Mapping[str, Any] = self._server.handle_completions(
-            {
-                "prompt": prompt,
-                "n_predict": limits.max_tokens,
-                "temperature": limits.temperature,
-                "seed": limits.seed,
-                "cache_prompt": True,
-                **constraint,
-            }
-        )
+        kept = len(prompt.shared) >= _KEPT_FROM_CHARACTERS
+        slot = self._prepared(prompt.shared) if kept else _SCRATCH_SLOT
+        generation = {"n_predict": limits.max_tokens, "temperature": limits.temperature, "seed": limits.seed}
+        reply = self._ask(prompt.shared + prompt.own, slot, keep=kept, **generation, **constraint)
+        choice, usage = reply["choices"][0], reply["usage"]
+        return Completion(choice["text"], choice["finish_reason"], usage["prompt_tokens"], usage["completion_tokens"])
+
+    def _prepared(self, shared: str) -> int:
+        slot, found = self._slots.place(shared)
+        try:
+            if not found:
+                self._ask(shared, slot, keep=False, n_predict=0)
+            # Drops what followed the shared part, and reads its last token alone, as every time.
+            self._ask(shared, slot, keep=True, n_predict=0)
+        except InfrastructureError:
+            self._slots.forget(shared)
+            raise
+        return slot
+
+    def _ask(self, prompt: str, slot: int, *, keep: bool, **settings: Any) -> Mapping[str, Any]:
+        request = {"prompt": prompt, "id_slot": slot, "cache_prompt": keep, "temperature": 0.0, **settings}
+        reply: Mapping[str, Any] = self._server.handle_completions(request)
         if "error" in reply:
             raise _refusal(reply["error"])
-        choice, usage = reply["choices"][0], reply["usage"]
-        return Completion(
-            text=choice["text"],
-            finish_reason=choice["finish_reason"],
-            input_tokens=usage["prompt_tokens"],
-            output_tokens=usage["completion_tokens"],
-        )
+        return reply
 
 
 def _refusal(error: Mapping[str, Any]) -> InfrastructureError:

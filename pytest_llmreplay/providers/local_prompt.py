@@ -7,7 +7,7 @@ JSON. So every earlier message with a tool call is a worked example, and the las
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,6 +15,15 @@ from pytest_llmreplay.model.conversation import Message, Tool, ToolCall, turns_o
 from pytest_llmreplay.providers.local_grammar import Parameter, as_value_text
 
 _ARGUMENT_EXAMPLES = 8
+_ANSWER_EXAMPLES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A text to continue: `shared` is how the requests of one configuration begin, `own` what this one adds."""
+
+    shared: str
+    own: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +35,17 @@ class Exchange:
     results: tuple[str, ...] = ()
     answer: str | None = None
 
+    @property
+    def tool(self) -> str | None:
+        """The tool that was called first, or None when none was."""
+        return self.calls[0].name if self.calls else None
+
 
 def exchanges_of(messages: Sequence[Message]) -> tuple[Exchange, ...]:
     """The exchanges of a conversation, worked examples first; what stands before the first user message is none."""
-    exchanges = []
+    exchanges: list[Exchange] = []
+    if not any(message.role == "user" for message in messages):
+        return ()
     for turn in turns_of(messages):
         said = messages[turn.start + 1 : turn.stop]
         spoken = [m.content for m in said if m.role == "assistant" and not m.tool_calls and m.content]
@@ -44,17 +60,16 @@ def exchanges_of(messages: Sequence[Message]) -> tuple[Exchange, ...]:
     return tuple(exchanges)
 
 
-def routing_prompt(messages: Sequence[Message], tools: Sequence[Tool]) -> str:
+def routing_prompt(messages: Sequence[Message], tools: Sequence[Tool]) -> Prompt:
     """The text after which the model writes the name of the tool for the last user message."""
     *earlier, last = exchanges_of(messages) or (Exchange(""),)
     topics = "\n".join(f"- {tool.name}: {one_line(tool.description or '')}".rstrip(": ") for tool in tools)
     parts = [_system_text(messages), f"Topics:\n{topics}"]
     parts += [shown for exchange in earlier if (shown := _routed(exchange))]
-    parts.append(f"Customer: {last.customer}\nTopic:")
-    return "\n\n".join(part for part in parts if part)
+    return _asked(parts, last, "Topic:")
 
 
-def argument_prompt(messages: Sequence[Message], tool: str, parameter: Parameter) -> str:
+def argument_prompt(messages: Sequence[Message], tool: str, parameter: Parameter) -> Prompt:
     """The text after which the model writes one argument of a call of `tool` for the last user message."""
     *earlier, last = exchanges_of(messages) or (Exchange(""),)
     shown = [
@@ -63,13 +78,21 @@ def argument_prompt(messages: Sequence[Message], tool: str, parameter: Parameter
         for call in islice((call for call in exchange.calls if call.name == tool), 1)
         if (value := _argument_text(call, parameter)) is not None
     ]
-    return "\n\n".join([*shown[-_ARGUMENT_EXAMPLES:], f"Customer: {last.customer}\n{parameter.name}:"])
+    return _asked(shown[-_ARGUMENT_EXAMPLES:], last, f"{parameter.name}:")
 
 
-def answer_prompt(messages: Sequence[Message]) -> str:
-    """The text after which the model writes its answer to the last user message, from what the tools returned."""
-    exchanges = exchanges_of(messages) or (Exchange(""),)
-    return "\n\n".join(part for part in (_system_text(messages), _answering(exchanges[-1])) if part)
+def answer_prompt(messages: Sequence[Message]) -> Prompt:
+    """The text after which the model writes its answer to the last user message, from what the tools returned.
+
+    Earlier answers after calls of the same tool show how it is done.
+    """
+    *earlier, last = exchanges_of(messages) or (Exchange(""),)
+    shown = [
+        f"Customer: {exchange.customer}\n{_information(exchange)}Answer: {exchange.answer}"
+        for exchange in earlier
+        if exchange.answer and exchange.tool == last.tool
+    ]
+    return _asked([_system_text(messages), *shown[-_ANSWER_EXAMPLES:]], last, f"{_information(last)}Answer:")
 
 
 def one_line(text: str) -> str:
@@ -82,15 +105,19 @@ def _system_text(messages: Sequence[Message]) -> str:
     return "\n".join(text.encode("utf-8", "replace").decode("utf-8").strip() for text in texts)
 
 
+def _asked(parts: Iterable[str], exchange: Exchange, question: str) -> Prompt:
+    shared = "\n\n".join([*filter(None, parts), "Customer:"])
+    return Prompt(shared, f" {exchange.customer}\n{question}")
+
+
 def _routed(exchange: Exchange) -> str | None:
-    if exchange.calls:
-        return f"Customer: {exchange.customer}\nTopic: {one_line(exchange.calls[0].name)}"
+    if exchange.tool is not None:
+        return f"Customer: {exchange.customer}\nTopic: {one_line(exchange.tool)}"
     return f"Customer: {exchange.customer}\nAnswer: {exchange.answer}" if exchange.answer else None
 
 
-def _answering(exchange: Exchange) -> str:
-    results = "".join(f"Information: {result}\n" for result in exchange.results)
-    return f"Customer: {exchange.customer}\n{results}Answer:"
+def _information(exchange: Exchange) -> str:
+    return "".join(f"Information: {result}\n" for result in exchange.results)
 
 
 def _argument_text(call: ToolCall, parameter: Parameter) -> str | None:

@@ -13,7 +13,7 @@ from pytest_llmreplay.compare.ratchet import ItemVerdict, exit_code
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.session.host import Host
-from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, finished_trial
+from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, error_text, finished_trial
 from pytest_llmreplay.session.options import settings_from
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.session.session import ReplaySession
@@ -92,6 +92,9 @@ class ReplayHooks:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Apply the ratchet: a failure that is known is expected."""
         report = yield
+        if report.when == "setup" and report.failed and call.excinfo is not None:
+            # pytest asks an item to describe its failures in `runtest` only.
+            report.longrepr = error_text(item, call.excinfo.value) or report.longrepr
         planned = planned_trial(item)
         if planned is not None and report.when != "teardown":
             self._apply_ratchet(item, call, report, planned)
@@ -167,32 +170,26 @@ def hooks_of(config: pytest.Config) -> ReplayHooks:
 
 
 def collect_golden(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """The collector of a Parquet file, if it says that it holds golden cases.
-
-    Raises:
-        pytest.UsageError: the variants have a mistake.
-    """
+    """The collector of a Parquet file, if it says that it holds golden cases, or cannot be read."""
     try:
         if not is_case_file(path):
             return None
-        session = hooks_of(parent.config).session
-    except UserError as error:
-        raise pytest.UsageError(str(error)) from error
-    collector = GoldenFile.from_parent(parent, path=path)
-    collector.replay_session = session
-    return collector
+    except UserError:
+        # The collector meets the same error, where pytest shows it as one sentence.
+        pass
+    return GoldenFile.from_parent(parent, path=path, session_of=lambda: hooks_of(parent.config).session)
 
 
 def parametrize(metafunc: pytest.Metafunc, fixture: str) -> None:
     """Run a test over every trial of the suites that the project names.
 
     Raises:
-        pytest.UsageError: a suite cannot be read or the variants have a mistake.
+        pytest.Collector.CollectError: a suite cannot be read or the variants have a mistake.
     """
     try:
         planned = hooks_of(metafunc.config).session.planned_everywhere()
-    except UserError as error:
-        raise pytest.UsageError(str(error)) from error
+    except (UserError, pytest.UsageError) as error:
+        raise pytest.Collector.CollectError(str(error)) from error
     parameters = [
         pytest.param(
             trial, id=f"{trial.case_id}-{trial.variant}-{trial.trial}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -39,26 +39,39 @@ class BadRowError(Exception):
 
 
 class GoldenFile(pytest.File):
-    """A Parquet file of golden cases."""
+    """A Parquet file of golden cases; `session_of` gives settings and variants, once they are needed."""
 
-    replay_session: ReplaySession
+    def __init__(self, *, session_of: Callable[[], ReplaySession], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._session_of = session_of
+
+    @property
+    def replay_session(self) -> ReplaySession:
+        """Settings and variants.
+
+        Raises:
+            UserError: a variant has a mistake.
+        """
+        return self._session_of()
 
     def collect(self) -> Iterator[pytest.Item]:
         """An item for every open or fixed case, on every variant, for every trial.
 
         Raises:
-            pytest.Collector.CollectError: the file cannot be read.
+            pytest.Collector.CollectError: the file cannot be read, or the variants have a mistake.
         """
         try:
             planned_trials = list(self.replay_session.planned_in(self.path))
-        except UserError as error:
+        except (UserError, pytest.UsageError) as error:
             raise self.CollectError(str(error)) from error
         for planned in planned_trials:
             if isinstance(planned, BadRow):
                 name = f"row-{planned.row + 1}"
                 yield BadRowItem.from_parent(self, name=name, bad_row=planned)
             else:
-                yield GoldenItem.from_parent(self, name=planned.item_id, planned=planned)
+                # Spelled out, since pytest takes what stands in brackets in an id for parameters.
+                node_id = f"{self.nodeid}::{planned.item_id}"
+                yield GoldenItem.from_parent(self, name=planned.item_id, nodeid=node_id, planned=planned)
 
 
 class GoldenItem(pytest.Item):
@@ -100,11 +113,9 @@ class GoldenItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The trial instead of a traceback."""
-        error = excinfo.value
-        if isinstance(error, TrialFailedError | TrialTroubleError):
-            return failure_text(error.trial, reproduce(self, error.trial))
-        if isinstance(error, LlmReplayError):
-            return printable(str(error))
+        text = error_text(self, excinfo.value)
+        if text is not None:
+            return text
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, None, str]:
@@ -131,15 +142,18 @@ class BadRowItem(pytest.Item):
     def runtest(self) -> None:
         """Never reached: `setup` raises."""
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The sentence alone."""
-        if isinstance(excinfo.value, BadRowError):
-            return printable(str(excinfo.value))
-        return super().repr_failure(excinfo, style)
-
     def reportinfo(self) -> tuple[Path, None, str]:
         """Where the row is."""
         return self.path, None, self.name
+
+
+def error_text(item: pytest.Item, error: BaseException) -> str | None:
+    """What an item shows for an error that is ours, instead of a traceback; None for any other error."""
+    if isinstance(error, TrialFailedError | TrialTroubleError):
+        return failure_text(error.trial, reproduce(item, error.trial))
+    if isinstance(error, LlmReplayError | BadRowError):
+        return printable(str(error))
+    return None
 
 
 def finished_trial(session: ReplaySession, planned: PlannedTrial) -> Trial:

@@ -10,7 +10,13 @@ from pytest_llmreplay.traces.jsonable import as_float, as_int, as_text, dump, js
 CONVERSATION = ("conversation_id", "conversationId", "thread_id", "threadId", "chat_id", "chatId", "group_id")
 SESSION = ("session_id", "sessionId", "session")
 USER = ("user_id", "userId", "user", "end_user", "customer_id")
-PROMPT_VERSION = ("prompt_version", "promptVersion", "prompt_template_version", "ls_prompt_version", "lc_hub_commit_hash")
+PROMPT_VERSION = (
+    "prompt_version",
+    "promptVersion",
+    "prompt_template_version",
+    "ls_prompt_version",
+    "lc_hub_commit_hash",
+)
 SEGMENT = ("segment", "user_segment", "userSegment")
 
 _FINISH = {
@@ -63,7 +69,9 @@ def ids(mapping: Any) -> dict[str, str | None]:
 def usage(mapping: Any) -> dict[str, int | None]:
     """Tokens in and out as OpenAI, Anthropic, OTel and others name them; cached tokens are part of the input."""
     incoming = as_int(first(mapping, "prompt_tokens", "input_tokens", "input", "inputTokens", "promptTokens"))
-    outgoing = as_int(first(mapping, "completion_tokens", "output_tokens", "output", "outputTokens", "completionTokens"))
+    outgoing = as_int(
+        first(mapping, "completion_tokens", "output_tokens", "output", "outputTokens", "completionTokens")
+    )
     return {"input_tokens": incoming, "output_tokens": outgoing}
 
 

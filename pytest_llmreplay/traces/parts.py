@@ -17,7 +17,10 @@ UNAVAILABLE = "unavailable"
 _MARKERS = (
     (re.compile(r"\[base64_data truncated[^\]]*\]"), "truncated by the logger"),
     (re.compile(r"@@@langfuseMedia:[^@]*@@@"), "stored apart from the log"),
-    (re.compile(r"<(?:truncated|redacted|omitted)[^>]*>|\[(?:truncated|redacted|omitted)[^\]]*\]", re.IGNORECASE), "removed by the logger"),
+    (
+        re.compile(r"<(?:truncated|redacted|omitted)[^>]*>|\[(?:truncated|redacted|omitted)[^\]]*\]", re.IGNORECASE),
+        "removed by the logger",
+    ),
 )
 
 
@@ -151,7 +154,9 @@ def with_marked_media(message: Message) -> tuple[Message, bool]:
     if message.content_parts is None and not _marker(message.content or ""):
         return message, False
     if message.content_parts is None:
-        return message, "@@@langfuseMedia:" in (message.content or "") or "[base64_data truncated" in (message.content or "")
+        return message, "@@@langfuseMedia:" in (message.content or "") or "[base64_data truncated" in (
+            message.content or ""
+        )
     parts = json.loads(message.content_parts)
     if not isinstance(parts, list):
         return message, False

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from pytest_llmreplay.model.conversation import Conversation
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.traces import plain
+from pytest_llmreplay.traces.assemble import conversations_of, identity
+from pytest_llmreplay.traces.canonical import canonical_table
+from pytest_llmreplay.traces.foreign import foreign_records
+from pytest_llmreplay.traces.formats.all import BY_NAME, reader_of, whole_list
+from pytest_llmreplay.traces.gather import Gathering
 from pytest_llmreplay.traces.plain import open_parquet
-from pytest_llmreplay.traces.query import Expression, parse_expression, select
+from pytest_llmreplay.traces.query import Expression, matching, parse_expression, select
 from pytest_llmreplay.traces.reading import OnProblem, ReadProblem, UnreadableError
-from pytest_llmreplay.traces.records import read_records
+from pytest_llmreplay.traces.records import Record, read_records
 from pytest_llmreplay.traces.sources import Source, expand, unique
+from pytest_llmreplay.traces.spans import Format, Place, Span
 
-FORMATS = (plain.NAME,)
+FORMATS = (plain.NAME, *BY_NAME)
+_PLAIN_NAMES = (plain.NAME, "openai_finetune", "conversation_parquet")
 _SNIFFED_RECORDS = 20
+_FILTERED_AT_ONCE = 256
 
 
 def read_conversations(
@@ -27,6 +38,7 @@ def read_conversations(
 ) -> Iterator[Conversation]:
     """The conversations in files, globs, folders, object stores and standard input (`-`), one at a time.
 
+    All that is named is one source: a span counts once, and calls of one conversation belong together across files.
     `format` names the reader instead of looking at the content. `id_column` names the column with the conversation's id
     in plain logs. `where` is an expression over the log's own columns in plain logs and canonical Parquet, over the
     canonical columns elsewhere. A record or file that cannot be read is reported and the rest is read.
@@ -36,7 +48,7 @@ def read_conversations(
     """
     check_format(format)
     expression = None if where is None else parse_expression(where)
-    return _read(paths, format, id_column, expression, on_problem)
+    return _Reading(paths, format, id_column, expression, on_problem).conversations()
 
 
 def check_format(name: str | None) -> None:
@@ -47,32 +59,6 @@ def check_format(name: str | None) -> None:
     """
     if name is not None and name not in FORMATS:
         raise UserError("unknown format", key="format", value=name, allowed=FORMATS)
-
-
-def _read(
-    paths: Sequence[str],
-    format_name: str | None,
-    id_column: str | None,
-    expression: Expression | None,
-    on_problem: OnProblem,
-) -> Iterator[Conversation]:
-    sources = log_sources(paths, on_problem)
-    alone = len(sources) == 1
-    read = 0
-    for source in sources:
-        try:
-            yield from _conversations(source, format_name, id_column, expression, on_problem)
-            read += 1
-        except UnreadableError as error:
-            if alone:
-                raise UserError(str(error), file=source.name) from error
-            on_problem(ReadProblem(source.name, None, str(error)))
-        except UserError as error:
-            if alone:
-                raise
-            on_problem(ReadProblem(source.name, None, str(error)))
-    if not read:
-        raise UserError(f"none of the {len(sources)} files can be read", file=", ".join(paths))
 
 
 def log_sources(paths: Sequence[str], on_problem: OnProblem) -> list[Source]:
@@ -94,76 +80,177 @@ def log_sources(paths: Sequence[str], on_problem: OnProblem) -> list[Source]:
     return unique(found)
 
 
-def _conversations(
-    source: Source,
-    format_name: str | None,
-    id_column: str | None,
-    expression: Expression | None,
-    on_problem: OnProblem,
-) -> Iterator[Conversation]:
-    """The conversations in one plain file.
-
-    Raises:
-        UnreadableError: no reader knows the file, or it is damaged.
-        UserError: the expression or the id column does not fit the file.
-    """
-    if source.is_parquet():
-        names = parquet_columns(source)
-        _check_id_column(source, id_column, names)
-        wanted = _selected(source, expression)
-        yield from plain.read_parquet(source, wanted=wanted, id_column=id_column, on_problem=on_problem)
-        return
-    first = _first_record(source, forced=format_name is not None)
-    if isinstance(first, dict):
-        _check_id_column(source, id_column, tuple(first))
-    wanted = _selected(source, expression)
-    records = (record for record in read_records(source) if wanted is None or record.number in wanted or record.error)
-    yield from plain.read_json(source, records, id_column=id_column, on_problem=on_problem)
-
-
-def _selected(source: Source, expression: Expression | None) -> Collection[int] | None:
-    return None if expression is None else select(source, expression)
-
-
-def _first_record(source: Source, *, forced: bool) -> object:
-    """The first record of a file that a reader knows."""
-    first: object = None
-    for seen, record in enumerate(read_records(source)):
-        if record.error is None:
-            first = record.value if first is None else first
-            if forced or plain.is_plain(record.value):
-                return record.value
-        if seen == _SNIFFED_RECORDS:
-            break
-    if first is None:
-        raise UnreadableError("no reader knows this file: it holds no JSON")
-    keys = f" with the keys {', '.join(list(first)[:12])}" if isinstance(first, dict) else ""
-    raise UnreadableError(f"no reader knows this file: JSON{keys}")
-
-
-def _check_id_column(source: Source, id_column: str | None, names: Sequence[str]) -> None:
-    if id_column is not None and id_column not in names:
-        raise UserError("no such column for the id", file=source.name, value=id_column, allowed=names)
-
-
-def parquet_columns(source: Source) -> list[str]:
-    """The columns of a Parquet file that a reader knows.
-
-    Raises:
-        UnreadableError: no reader knows it, or it is damaged.
-    """
-    names: list[str] = open_parquet(source).schema_arrow.names
-    if "messages" not in names:
-        raise UnreadableError(f"no reader knows this file: Parquet with the columns {', '.join(names[:12])}")
-    return names
-
-
 def is_plain_file(source: Source, format_name: str | None) -> bool:
     """Whether each row of the file is a conversation of its own, with the log's own columns.
 
     Raises:
         UnreadableError: no reader knows the file, or it is damaged.
     """
-    if format_name is None:
-        parquet_columns(source) if source.is_parquet() else _first_record(source, forced=False)
-    return True
+    first = _first_known(source, format_name)
+    if format_name is not None:
+        return format_name in _PLAIN_NAMES and plain.is_plain(first)
+    return reader_of(first) is None
+
+
+def _first_known(source: Source, format_name: str | None) -> Any:
+    """The first record that the file's reader knows.
+
+    Raises:
+        UnreadableError: there is none.
+    """
+    if source.is_parquet() and _is_own_parquet(source):
+        return {"messages": []}
+    known = (lambda record: True) if format_name is not None else _is_known
+    first: Any = None
+    for record in itertools.islice(_records(source), _SNIFFED_RECORDS):
+        if record.error is None:
+            first = record.value if first is None else first
+            if known(record.value):
+                return record.value
+    if first is None:
+        raise UnreadableError("no reader knows this file: it holds no records")
+    item = first[0] if isinstance(first, list) and first else first
+    keys = f" with the keys {', '.join(map(str, list(item)[:12]))}" if isinstance(item, dict) else ""
+    raise UnreadableError(f"no reader knows this file: records{keys}")
+
+
+def _is_own_parquet(source: Source) -> bool:
+    """Canonical Parquet, or a plain one without rows."""
+    file = open_parquet(source)
+    return plain.is_canonical(file.schema_arrow) or (
+        file.metadata.num_rows == 0 and "messages" in file.schema_arrow.names
+    )
+
+
+def _is_known(record: Any) -> bool:
+    return plain.is_plain(record) or reader_of(record) is not None
+
+
+def _records(source: Source) -> Iterator[Record]:
+    return foreign_records(source) if source.is_parquet() else read_records(source, whole_list=whole_list)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One reading of all that was named."""
+
+    paths: Sequence[str]
+    format_name: str | None
+    id_column: str | None
+    expression: Expression | None
+    on_problem: OnProblem
+    gathering: Gathering = field(default_factory=Gathering)
+    said: set[tuple[str, str]] = field(default_factory=set)
+
+    def conversations(self) -> Iterator[Conversation]:
+        """Conversations that stand alone as they are met, then those that were put together."""
+        try:
+            yield from self._from_files()
+            yield from self._filtered(self._gathered())
+        finally:
+            self.gathering.close()
+
+    def _from_files(self) -> Iterator[Conversation]:
+        sources = log_sources(self.paths, self.on_problem)
+        read = 0
+        for source in sources:
+            try:
+                yield from self._from_file(source)
+                read += 1
+            except (UnreadableError, UserError) as error:
+                if len(sources) == 1:
+                    raise error if isinstance(error, UserError) else UserError(str(error), file=source.name) from error
+                self.on_problem(ReadProblem(source.name, None, str(error)))
+        if not read:
+            raise UserError(f"none of the {len(sources)} files can be read", file=", ".join(self.paths))
+
+    def _from_file(self, source: Source) -> Iterator[Conversation]:
+        if is_plain_file(source, self.format_name):
+            yield from self._plain(source)
+            return
+        if self.id_column is not None:
+            raise UserError("a column for the id can be named in plain logs only", file=source.name)
+        yield from self._filtered(self._foreign(source))
+
+    def _plain(self, source: Source) -> Iterator[Conversation]:
+        """The conversations in a plain or canonical file.
+
+        Raises:
+            UserError: the expression or the id column does not fit the file.
+        """
+        first = _first_known(source, self.format_name)
+        parquet = source.is_parquet()
+        names = open_parquet(source).schema_arrow.names if parquet else tuple(first)
+        if self.id_column is not None and self.id_column not in names:
+            raise UserError("no such column for the id", file=source.name, value=self.id_column, allowed=names)
+        wanted: Collection[int] | None = None if self.expression is None else select(source, self.expression)
+        if parquet:
+            yield from plain.read_parquet(source, wanted=wanted, id_column=self.id_column, on_problem=self.on_problem)
+            return
+        records = (r for r in read_records(source) if wanted is None or r.number in wanted or r.error)
+        yield from plain.read_json(source, records, id_column=self.id_column, on_problem=self.on_problem)
+
+    def _foreign(self, source: Source) -> Iterator[Conversation]:
+        """What stands alone in a file of another format; the rest is gathered."""
+        forced = None if self.format_name is None else BY_NAME.get(self.format_name)
+        reader: Format | None = forced
+        unknown: list[int] = []
+        for record in _records(source):
+            if record.error is not None:
+                self.on_problem(ReadProblem(source.name, record.number, record.error))
+                continue
+            if forced is None and (reader is None or not reader.accepts(record.value)):
+                reader = reader_of(record.value)
+            if reader is None:
+                unknown.append(record.number)
+                continue
+            yield from self._read(reader, record, source)
+        if unknown:
+            more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+            self.on_problem(ReadProblem(source.name, unknown[0], f"no reader knows this record{more}"))
+
+    def _read(self, reader: Format, record: Record, source: Source) -> Iterator[Conversation]:
+        place = Place(source.name, source.stem, record.number)
+        try:
+            found = list(reader.read(record.value, place))
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+            reason = (
+                str(error) if isinstance(error, ValueError) else "its parts are not of the kinds that they should be"
+            )
+            self.on_problem(ReadProblem(source.name, record.number, f"not readable as {reader.name}: {reason}"))
+            return
+        for item in found:
+            if isinstance(item, Conversation):
+                yield item
+            else:
+                self.gathering.add(item)
+
+    def _gathered(self) -> Iterator[Conversation]:
+        """The stitched conversations; one without an id that was already read from another record is not repeated."""
+        if self.gathering.empty:
+            return
+        seen: set[str] = set()
+        for group in self.gathering.groups():
+            for conversation in conversations_of(group, self._say):
+                mark = identity(conversation)
+                if mark is not None and mark in seen and not group.joined:
+                    continue
+                if mark is not None:
+                    seen.add(mark)
+                yield conversation
+
+    def _say(self, span: Span, note: str) -> None:
+        """Report what a log does not hold, once a file."""
+        if (span.place.file, note) not in self.said:
+            self.said.add((span.place.file, note))
+            self.on_problem(ReadProblem(span.place.file, span.place.record, note))
+
+    def _filtered(self, conversations: Iterable[Conversation]) -> Iterator[Conversation]:
+        """Those for which the expression is true of their canonical columns."""
+        if self.expression is None:
+            yield from conversations
+            return
+        iterator = iter(conversations)
+        while batch := list(itertools.islice(iterator, _FILTERED_AT_ONCE)):
+            for index in matching(canonical_table(batch), self.expression):
+                yield batch[index]

@@ -36,7 +36,7 @@ class Span:
 
     `trace_id` is None for calls that were logged without one; `span_id` is unique in the trace. `messages` is what the
     model got, `output` what it answered; `previous` names the response whose conversation this call continues without
-    repeating it. Times are epoch seconds. `input` and `result` are the texts of a step; `arguments` those of a tool.
+    repeating it; `whole` marks a record of a whole conversation, which is no call. Times are epoch seconds. `input` and `result` are the texts of a step; `arguments` those of a tool.
     `metadata` is inherited by everything below it in its trace.
     """
 
@@ -74,6 +74,7 @@ class Span:
     document_ids: tuple[str, ...] = ()
     status: str | None = None
     lost: tuple[str, ...] = ()
+    whole: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -120,7 +121,7 @@ def merged(one: Span, other: Span) -> Span:
             changes[name] = tuple(dict.fromkeys((*mine, *theirs)))
         elif name == "kind":
             changes[name] = theirs if mine == "other" else mine
-        elif mine is None or mine == ():
+        elif mine is None or mine in ((), False):
             changes[name] = theirs
     return replace(one, **changes)
 

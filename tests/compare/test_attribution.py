@@ -118,12 +118,12 @@ def test_ten_regressions_with_one_cause_are_one_line():
             [] if passed else [reason("calls", "forbidden_call" if row["case_id"] == "odd" else "wrong_name")]
         )
     clusters = compare_outcomes(made, baseline="v1", candidate="v2").clusters
+    detail = "call 1: search instead of hours"
     assert [cluster.line for cluster in clusters] == [
-        "regressed ×10: routing, wrong_name, hours (call 1: search instead of hours): "
-        "case-00, case-01, case-02 and 7 more",
-        "regressed ×1: routing, forbidden_call, hours (call 1: search instead of hours): odd",
-        "fixed ×1: routing, wrong_name, hours (call 1: search instead of hours): up",
-    ]  # fmt: skip
+        f"regressed ×10: routing, wrong_name, hours ({detail}): case-00, case-01, case-02 and 7 more",
+        f"regressed ×1: routing, forbidden_call, hours ({detail}): odd",
+        f"fixed ×1: routing, wrong_name, hours ({detail}): up",
+    ]
     assert clusters[0].case_ids == tuple(f"case-{i:02}" for i in range(10))
 
 

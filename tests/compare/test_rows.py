@@ -1,5 +1,7 @@
 import math
+from decimal import Decimal
 
+import numpy as np
 import pytest
 
 from pytest_llmreplay.compare import compare_outcomes
@@ -33,7 +35,7 @@ def test_an_unknown_status_names_the_row_the_allowed_words_and_the_nearest():
         compare(made)
 
 
-@pytest.mark.parametrize("trial", [True, 1.5, "1"])
+@pytest.mark.parametrize("trial", [True, 1.5, "1", math.inf])
 def test_a_trial_is_a_whole_number(trial):
     made = rows({"a": ("P", "P")})
     made[0]["trial"] = trial
@@ -124,3 +126,25 @@ def test_many_differing_cases_are_counted_and_the_first_named():
         row["case_digest"] = str(number)
     (sentence,) = differences_of_material(group_rows(made, baseline="v1", candidate="v2"))
     assert sentence == "the contents of the case differ in a, b, c and 2 more"
+
+
+def test_numbers_of_numpy_and_decimals_are_numbers():
+    made = rows({"a": ("P", "P", {"weight": np.int64(3), "cost_usd": Decimal("0.5"), "tags": np.array(["x"])})})
+    for row in made:
+        row["trial"] = np.int64(1)
+    case = compare(made).cases[0]
+    assert (case.weight, case.slices) == (3.0, (("tag", "x"),))
+    assert compare(made).deltas[0].baseline == 0.5
+
+
+@pytest.mark.parametrize("reasons", [None, [], "no reply", ["no reply"], {"message": "no reply"}, [{}], [None]])
+@pytest.mark.parametrize(
+    "calls", [None, [], ["hours"], [["hours"]], [[]], [{}], [{"function": {"name": "hours"}}], [None]]
+)
+def test_reasons_and_calls_of_any_shape_are_read(reasons, calls):
+    made = rows({"a": ("P", "F")})
+    made[0]["calls"] = [["hours", "{}"]]
+    made[1].update(reasons=reasons, calls=calls)
+    comparison = compare(made)
+    assert comparison.counts.regressed == 1
+    assert len(comparison.flips) == len(comparison.clusters) == 1

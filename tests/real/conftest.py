@@ -28,7 +28,7 @@ class Shell:
         return self._run([str(Path(sys.executable).parent / "pytest-llmreplay"), *arguments], code)
 
     def pytest(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        return self._run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments], code)
+        return self._run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments], code)
 
     def outcomes(self):
         from pytest_llmreplay.store.runs import RunStore

@@ -92,7 +92,9 @@ class ReplayProject:
         return path
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        return self.pytester.runpytest_subprocess("-p", "no:cacheprovider", *self.arguments, *arguments)
+        # hypothesis loads itself into every pytest that has it, which is most of what such a run would cost.
+        quiet = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")
+        return self.pytester.runpytest_subprocess(*quiet, *self.arguments, *arguments)
 
     def run_info(self) -> dict:
         return json.loads((self.last_run() / "run.json").read_text())

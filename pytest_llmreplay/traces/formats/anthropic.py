@@ -86,6 +86,7 @@ def _conversation(record: Mapping[str, Any], place: Place) -> Span:
         kind="llm",
         messages=messages[:-1] if messages and messages[-1].role == "assistant" else messages,
         output=messages[-1:] if messages and messages[-1].role == "assistant" else None,
+        whole=True,
         tools=tools_of(record.get("tools")),
         model=fields.text(record, "model"),
         **{**fields.ids(record), "conversation_id": fields.ids(record)["conversation_id"] or fields.text(record, "id")},
@@ -150,7 +151,9 @@ def _answer(response: Mapping[str, Any]) -> tuple[Message, ...] | None:
 
 def _input_tokens(usage: Any) -> int | None:
     """All tokens that went in: Anthropic counts those of the cache apart."""
-    counts = [fields.first(usage, key) for key in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")]
+    counts = [
+        fields.first(usage, key) for key in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    ]
     known = [count for count in counts if isinstance(count, int)]
     return sum(known) if known else None
 

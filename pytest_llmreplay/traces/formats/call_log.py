@@ -43,13 +43,17 @@ def _mapping(record: Any, names: tuple[str, ...]) -> Mapping[str, Any] | None:
     return next((record[name] for name in names if isinstance(record.get(name), Mapping)), None)
 
 
-def envelope(record: Mapping[str, Any], request: Mapping[str, Any], place: Place, response_id: str | None) -> dict[str, Any]:
+def envelope(
+    record: Mapping[str, Any], request: Mapping[str, Any], place: Place, response_id: str | None
+) -> dict[str, Any]:
     """The span's fields that the log itself says; every key that is none of them is metadata."""
     asked = request.get("metadata")
     own, inner = fields.ids(record), fields.ids(asked)
     request_user = fields.text(request, "user", "safety_identifier")
     started = next((epoch(record[name]) for name in _TIMES if record.get(name) is not None), None)
-    latency = fields.seconds(fields.first(record, *_SECONDS)) or fields.seconds(fields.first(record, *_MILLISECONDS), 0.001)
+    latency = fields.seconds(fields.first(record, *_SECONDS)) or fields.seconds(
+        fields.first(record, *_MILLISECONDS), 0.001
+    )
     used = (*_USED, *fields.CONVERSATION, *fields.SESSION, *fields.USER)
     metadata = fields.without(record, *used)
     if isinstance(asked, Mapping):

@@ -13,7 +13,14 @@ from pytest_llmreplay.traces.parts import Parts, add_openai_part
 from pytest_llmreplay.traces.spans import Format, Place
 
 NAME = "langchain_messages"
-_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool", "function": "function", "developer": "developer"}
+_ROLES = {
+    "human": "user",
+    "ai": "assistant",
+    "system": "system",
+    "tool": "tool",
+    "function": "function",
+    "developer": "developer",
+}
 _IGNORED = ("tool_use", "tool_call", "function_call", "tool_call_chunk", "reasoning", "thinking", "input_json_delta")
 
 
@@ -127,7 +134,11 @@ def _add_calls(parts: Parts, body: Mapping[str, Any]) -> None:
             function = call.get("function")
             source = function if isinstance(function, Mapping) else call
             arguments = source.get("args", source.get("arguments"))
-            parts.call(call.get("id"), source.get("name") or "", arguments if isinstance(arguments, str) else dump(arguments or {}))
+            parts.call(
+                call.get("id"),
+                source.get("name") or "",
+                arguments if isinstance(arguments, str) else dump(arguments or {}),
+            )
 
 
 def accepts(record: Any) -> bool:
@@ -148,7 +159,10 @@ def read(record: Any, place: Place) -> Iterator[Conversation]:
     known = fields.ids(outer)
     used = ("messages", "tools", "id", *fields.CONVERSATION, *fields.SESSION, *fields.USER)
     yield Conversation(
-        conversation_id=known["conversation_id"] or known["session_id"] or as_text(outer.get("id")) or f"{place.stem}-{place.record}",
+        conversation_id=known["conversation_id"]
+        or known["session_id"]
+        or as_text(outer.get("id"))
+        or f"{place.stem}-{place.record}",
         messages=messages,
         tools=tools_of(outer.get("tools")),
         session_id=known["session_id"],

@@ -104,7 +104,9 @@ def _metadata(run: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, 
         if not key.startswith(("ls_", "langgraph_", "LANGSMITH_", "checkpoint")) and key not in _PARAMETERS
     }
     tags = run.get("tags")
-    kept = [tag for tag in tags if not str(tag).startswith(("seq:step", "graph:step"))] if isinstance(tags, list) else []
+    kept = (
+        [tag for tag in tags if not str(tag).startswith(("seq:step", "graph:step"))] if isinstance(tags, list) else []
+    )
     project = fields.text(run, "session_name") or fields.text(metadata, "LANGSMITH_PROJECT")
     return {**own, **({"tags": kept} if kept else {}), **({"project": project} if project else {})}
 
@@ -123,9 +125,16 @@ def _call(run: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]
     return {
         **found,
         "tools": (tools_of(tools) or ()) if known else None,
-        "model": found.get("model") or fields.text(outputs, "model", "llm_output.model_name") or fields.text(metadata, "ls_model_name"),
-        "request_model": fields.text(inputs, "model") or fields.text(parameters, "model", "model_name") or fields.text(metadata, "ls_model_name"),
-        "parameters": {**fields.without(parameters, *_PARAMETERS), **call_log.parameters(inputs, "system", "instructions", "prompts", *_PARAMETERS)},
+        "model": found.get("model")
+        or fields.text(outputs, "model", "llm_output.model_name")
+        or fields.text(metadata, "ls_model_name"),
+        "request_model": fields.text(inputs, "model")
+        or fields.text(parameters, "model", "model_name")
+        or fields.text(metadata, "ls_model_name"),
+        "parameters": {
+            **fields.without(parameters, *_PARAMETERS),
+            **call_log.parameters(inputs, "system", "instructions", "prompts", *_PARAMETERS),
+        },
         "cost_usd": as_float(run.get("total_cost")),
         "input_tokens": count["input_tokens"],
         "output_tokens": count["output_tokens"],
@@ -138,7 +147,11 @@ def _wrapped(inputs: Mapping[str, Any], outputs: Mapping[str, Any], notes: dict[
     if "input" in inputs and ("output" in outputs or "instructions" in inputs):
         found = openai_responses.call(inputs, outputs)
         notes.update(found.pop("metadata"))
-        return {key: found[key] for key in ("messages", "output", "finish_reason", "response_id", "previous", "error") if found[key]}
+        return {
+            key: found[key]
+            for key in ("messages", "output", "finish_reason", "response_id", "previous", "error")
+            if found[key]
+        }
     asked = inputs.get("messages")
     if not isinstance(asked, list) or (asked and (isinstance(asked[0], list) or langchain.is_message(asked[0]))):
         return _answer_only(outputs) if not inputs else None
@@ -180,9 +193,13 @@ def _serialised(inputs: Mapping[str, Any], outputs: Mapping[str, Any], notes: di
     if generation:
         message = generation.get("message")
         text = generation.get("text")
-        found["output"] = langchain.message_of(message, notes) if message is not None else (Message("assistant", as_text(text)),)
+        found["output"] = (
+            langchain.message_of(message, notes) if message is not None else (Message("assistant", as_text(text)),)
+        )
         kwargs = fields.first(message, "kwargs.response_metadata", "response_metadata", "data.response_metadata")
-        reason = fields.first(generation, "generation_info.finish_reason") or fields.first(kwargs, "finish_reason", "stop_reason")
+        reason = fields.first(generation, "generation_info.finish_reason") or fields.first(
+            kwargs, "finish_reason", "stop_reason"
+        )
         found["finish_reason"] = fields.finish_reason(reason)
         found["model"] = fields.text(kwargs, "model_name", "model")
         found["response_id"] = fields.text(kwargs, "id")
@@ -232,7 +249,9 @@ def _step(run: Mapping[str, Any], kind: SpanKind) -> dict[str, Any]:
 def _document_ids(documents: Any) -> tuple[str, ...]:
     """The ids of retrieved documents, or what else names them."""
     found = documents if isinstance(documents, list) else []
-    names = (fields.text(d, "id", "kwargs.id", "metadata.id", "metadata.source", "kwargs.metadata.source") for d in found)
+    names = (
+        fields.text(d, "id", "kwargs.id", "metadata.id", "metadata.source", "kwargs.metadata.source") for d in found
+    )
     return tuple(name for name in names if name)
 
 

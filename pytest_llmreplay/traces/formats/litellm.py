@@ -57,8 +57,12 @@ def read(record: Any, place: Place) -> Iterator[Span]:
 
 
 def _call(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    messages = decoded(record.get("messages"), "messages") if _is_json(record.get("messages")) else record.get("messages")
-    response = decoded(record.get("response"), "response") if _is_json(record.get("response")) else record.get("response")
+    messages = (
+        decoded(record.get("messages"), "messages") if _is_json(record.get("messages")) else record.get("messages")
+    )
+    response = (
+        decoded(record.get("response"), "response") if _is_json(record.get("response")) else record.get("response")
+    )
     answer: Mapping[str, Any] = response if isinstance(response, Mapping) else {}
     model = fields.text(record, "model")
     if isinstance(answer.get("output"), list):
@@ -100,7 +104,11 @@ def _is_json(value: Any) -> bool:
 
 def _kind(record: Mapping[str, Any]) -> SpanKind:
     called = str(record.get("call_type") or "")
-    return "other" if any(word in called for word in ("embedding", "image", "speech", "transcription", "rerank")) else "llm"
+    return (
+        "other"
+        if any(word in called for word in ("embedding", "image", "speech", "transcription", "rerank"))
+        else "llm"
+    )
 
 
 def _between(started: float | None, ended: float | None) -> float | None:

@@ -30,7 +30,9 @@ def accepts(record: Any) -> bool:
     chunks = call_log.chunks_of(record)
     if chunks:
         return any(str(chunk.get("type", "")).startswith("response.") for chunk in chunks)
-    return isinstance(request.get("input"), (str, list)) and (response is None or "output" in response or "error" in response)
+    return isinstance(request.get("input"), (str, list)) and (
+        response is None or "output" in response or "error" in response
+    )
 
 
 def is_item(value: Any) -> bool:
@@ -74,7 +76,9 @@ def call(request: Mapping[str, Any], response: Mapping[str, Any]) -> dict[str, A
     """
     notes: dict[str, Any] = {}
     instructions = request.get("instructions") or response.get("instructions")
-    system = (Message("system", instructions),) if isinstance(instructions, str) else messages_of(instructions or [], notes)
+    system = (
+        (Message("system", instructions),) if isinstance(instructions, str) else messages_of(instructions or [], notes)
+    )
     output = response.get("output")
     answered = messages_of(output, notes) if isinstance(output, list) else None
     tools = request.get("tools") if request.get("tools") is not None else response.get("tools")
@@ -92,7 +96,9 @@ def call(request: Mapping[str, Any], response: Mapping[str, Any]) -> dict[str, A
         "finish_reason": fields.finish_reason(finished),
         "response_id": fields.text(response, "id"),
         "previous": fields.text(request, "previous_response_id") or fields.text(response, "previous_response_id"),
-        "conversation_id": fields.text(conversation, "id") if isinstance(conversation, Mapping) else as_text(conversation),
+        "conversation_id": fields.text(conversation, "id")
+        if isinstance(conversation, Mapping)
+        else as_text(conversation),
         "error": fields.error_text(response.get("error")),
         "metadata": notes,
         **fields.usage(fields.first(response, "usage")),
@@ -110,6 +116,7 @@ def _conversation(items: Sequence[Any], place: Place) -> Span:
         kind="llm",
         messages=messages[:-1] if answered else messages,
         output=messages[-1:] if answered else None,
+        whole=True,
         metadata=notes,
     )
 

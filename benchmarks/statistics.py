@@ -1,0 +1,357 @@
+"""Do the statistics of a comparison hold? Coverage, false alarms and power, by enumeration and by simulation.
+
+`python benchmarks/statistics.py` runs everything (some minutes), `--quick` a seeded slice, `--json FILE` keeps the
+figures. The exit code is 1 when a figure leaves the range that `docs/statistics.md` promises.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import itertools
+import json
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+# This file is named like a module of the standard library: as a script its folder must not come first.
+if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
+    sys.path.pop(0)
+
+import numpy as np
+from scipy import stats
+
+from pytest_llmreplay.compare.intervals import paired_interval, rate_interval, tango
+from pytest_llmreplay.compare.passk import pass_hat_k
+from pytest_llmreplay.compare.power import cases_for_margin, minimum_detectable
+from pytest_llmreplay.compare.significance import holm, mcnemar_mid_p, sign_flip
+
+ALPHA = 0.05
+SIZES = (20, 30, 50, 100, 200, 500, 1000)
+PASS_RATES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
+MARGINS = (0.02, 0.05, 0.1)
+NEGLIGIBLE = 1e-11
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One figure, where it was found, and the range in which it has to be."""
+
+    figure: str
+    where: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def holds(self) -> bool:
+        return self.low <= self.value <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A population of cases and what V2 does to them.
+
+    A case passes a trial with its own chance, Beta distributed with mean `pass_rate` and correlation `icc` between two
+    trials of a case (0: all cases alike, 1: each always passes or always fails). `effect` is `none`, `churn` (a share
+    of cases gets a new chance), `drift` (every chance falls by that share), or `breaks` (a share of cases never passes
+    again).
+    """
+
+    cases: int
+    trials: int
+    pass_rate: float
+    icc: float
+    effect: str = "none"
+    size: float = 0.0
+    weighted: bool = False
+
+    @property
+    def difference(self) -> float:
+        return -self.size * self.pass_rate if self.effect in ("drift", "breaks") else 0.0
+
+    def __str__(self) -> str:
+        what = f"{self.effect} {self.size:g}" if self.size else self.effect
+        weights = ", weighted" if self.weighted else ""
+        return f"n={self.cases} K={self.trials} pass={self.pass_rate} icc={self.icc} {what}{weights}"
+
+
+# One trial a case: everything can be enumerated.
+
+
+def tables(cases: int, gain: float, loss: float) -> Iterator[tuple[int, int, float]]:
+    """Every (gains, losses) that has a chance worth counting, with its chance."""
+    either = gain + loss
+    counts = np.arange(cases + 1)
+    for discordant, chance in zip(counts, stats.binom.pmf(counts, cases, either), strict=True):
+        if chance < NEGLIGIBLE:
+            continue
+        gains = np.arange(discordant + 1)
+        for won, share in zip(gains, stats.binom.pmf(gains, discordant, gain / either if either else 0.0), strict=True):
+            if chance * share >= NEGLIGIBLE:
+                yield int(won), int(discordant - won), float(chance * share)
+
+
+@functools.cache
+def interval_of(gains: int, losses: int, cases: int) -> tuple[float, float]:
+    return tango(gains, losses, cases)
+
+
+@functools.cache
+def p_value_of(gains: int, losses: int) -> float:
+    return mcnemar_mid_p(gains, losses)
+
+
+def coverage(cases: int, gain: float, loss: float) -> float:
+    truth = gain - loss
+    found = [(interval_of(b, c, cases), chance) for b, c, chance in tables(cases, gain, loss)]
+    return math.fsum(chance for (low, high), chance in found if low <= truth <= high)
+
+
+def size_of_test(cases: int, discordant: float) -> float:
+    half = discordant / 2
+    return math.fsum(chance for b, c, chance in tables(cases, half, half) if p_value_of(b, c) <= ALPHA)
+
+
+def non_inferiority_error(cases: int, gain: float, loss: float) -> float:
+    """The chance to call a loss of exactly the margin tolerable."""
+    margin = loss - gain
+    return math.fsum(
+        chance for b, c, chance in tables(cases, gain, loss) if interval_of(b, c, cases)[0] > -margin + 1e-12
+    )
+
+
+def cells(pass_rate: float, difference: float, correlation: float) -> tuple[float, float] | None:
+    """The chances of a gain and of a loss, given both marginal rates and their correlation; None where impossible."""
+    other = pass_rate + difference
+    if not 0 <= other <= 1:
+        return None
+    both = pass_rate * other + correlation * math.sqrt(pass_rate * (1 - pass_rate) * other * (1 - other))
+    gain, loss = other - both, pass_rate - both
+    return (gain, loss) if min(gain, loss) >= -1e-12 and both <= min(pass_rate, other) + 1e-12 else None
+
+
+def enumerated(sizes: tuple[int, ...], pass_rates: tuple[float, ...]) -> Iterator[Finding]:
+    for cases, rate, correlation in itertools.product(sizes, pass_rates, (0.0, 0.3, 0.6, 0.9)):
+        where = f"n={cases} pass={rate} corr={correlation}"
+        for difference in (0.0, 0.05, -0.05, -0.1):
+            found = cells(rate, difference, correlation)
+            if found is not None:
+                gain, loss = (max(chance, 0.0) for chance in found)
+                high = 0.97 if cases * (gain + loss) >= 10 else 1.0
+                value = coverage(cases, gain, loss)
+                yield Finding("coverage, one trial", f"{where} d={difference:+g}", value, 0.93, high)
+        null = cells(rate, 0.0, correlation)
+        if null is not None:
+            yield Finding("size of mid-p McNemar", where, size_of_test(cases, sum(null)), 0.0, 0.05)
+        for margin in MARGINS:
+            found = cells(rate, -margin, correlation)
+            if found is not None:
+                gain, loss = (max(chance, 0.0) for chance in found)
+                value = non_inferiority_error(cases, gain, loss)
+                yield Finding("non-inferiority error, one trial", f"{where} margin={margin}", value, 0.0, 0.035)
+    for cases, loss in itertools.product(sizes, (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)):
+        yield Finding("coverage, rare breaks", f"n={cases} loss={loss}", coverage(cases, 0.0, loss), 0.93, 1.0)
+
+
+# Several trials or weights: new cases are drawn in every replicate.
+
+
+def chances(setting: Setting, generator: np.random.Generator, size: int) -> np.ndarray:
+    if setting.icc == 0:
+        return np.full(size, setting.pass_rate)
+    if setting.icc == 1:
+        return (generator.random(size) < setting.pass_rate).astype(float)
+    concentration = 1 / setting.icc - 1
+    return generator.beta(setting.pass_rate * concentration, (1 - setting.pass_rate) * concentration, size)
+
+
+def draw(setting: Setting, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[float] | None]:
+    """Passed trials of each case under V1 and V2, and the weights."""
+    before = chances(setting, generator, setting.cases)
+    touched = generator.random(setting.cases) < setting.size
+    if setting.effect == "churn":
+        after = np.where(touched, chances(setting, generator, setting.cases), before)
+    elif setting.effect == "breaks":
+        after = np.where(touched, 0.0, before)
+    else:
+        after = before * (1 - setting.size)
+    weights = generator.lognormal(0.0, 0.8, setting.cases).tolist() if setting.weighted else None
+    return generator.binomial(setting.trials, before), generator.binomial(setting.trials, after), weights
+
+
+def simulated(setting: Setting, replicates: int, seed: int) -> list[Finding]:
+    """Coverage, false alarms where nothing changed, and the non-inferiority error where the loss is the margin."""
+    generator = np.random.default_rng(seed)
+    truth = setting.difference
+    covered = alarms = tolerated = rate_covered = 0
+    changed = 0.0
+    tests = replicates if not setting.weighted else min(replicates, 1000)
+    for replicate in range(replicates):
+        before, after, weights = draw(setting, generator)
+        differences = ((after - before) / setting.trials).tolist()
+        changed += sum(d != 0 for d in differences) / replicates
+        low, high = paired_interval(differences, weights)
+        covered += low <= truth <= high
+        tolerated += low > truth
+        if setting.difference == 0 and replicate < tests:
+            alarms += sign_flip(differences, weights, seed=replicate) <= ALPHA
+        low, high = rate_interval((before / setting.trials).tolist(), weights, trials=setting.trials)
+        rate_covered += low <= setting.pass_rate <= high
+    narrow = not setting.weighted and changed >= 20
+    bounds = (0.925, 0.975) if narrow else (0.92, 1.0)
+    found = [
+        Finding("coverage, several trials or weights", str(setting), covered / replicates, *bounds),
+        Finding("coverage of a pass rate", str(setting), rate_covered / replicates, 0.90, 1.0),
+    ]
+    if setting.difference == 0:
+        found.append(Finding("false alarms", str(setting), alarms / tests, 0.0, 0.06))
+    else:
+        name = "non-inferiority error, several trials or weights"
+        found.append(Finding(name, str(setting), tolerated / replicates, 0.0, 0.065))
+    return found
+
+
+def settings() -> list[Setting]:
+    effects = [("none", 0.0), ("churn", 0.2), ("drift", 0.05), ("breaks", 0.05)]
+    grid = [
+        Setting(cases, trials, rate, icc, effect, size)
+        for cases, trials in ((20, 3), (50, 2), (50, 5), (100, 3), (200, 3), (1000, 2))
+        for rate, icc in ((0.5, 0.3), (0.8, 0.0), (0.9, 0.5), (0.98, 0.8))
+        for effect, size in effects
+    ]
+    weighted = [
+        Setting(cases, trials, rate, 0.5, effect, size, weighted=True)
+        for cases, trials in ((30, 1), (100, 1), (300, 1), (100, 3))
+        for rate in (0.7, 0.9)
+        for effect, size in effects
+    ]
+    return grid + weighted
+
+
+# Power, families of slices, pass^k.
+
+
+def power_at_the_detectable_difference(cases: int, churn: float, replicates: int, seed: int) -> Finding:
+    """One trial a case: whole cases break on top of symmetric churn; how often is it seen?"""
+    generator = np.random.default_rng(seed)
+    difference = minimum_detectable(cases, churn)
+    half = churn / 2
+    seen = 0
+    for _ in range(replicates):
+        gains, losses, _ = generator.multinomial(cases, [half, half + difference, max(1 - churn - difference, 0.0)])
+        seen += p_value_of(int(gains), int(losses)) <= ALPHA
+    where = f"n={cases} churn={churn} d={difference:.3f}"
+    return Finding("power at the detectable difference", where, seen / replicates, 0.75, 0.97)
+
+
+def power_of_a_margin(margin: float, churn: float, replicates: int, seed: int) -> Finding:
+    """How often the number of cases that a margin needs shows that nothing is lost."""
+    generator = np.random.default_rng(seed)
+    cases = cases_for_margin(margin, churn)
+    half = churn / 2
+    shown = 0
+    for _ in range(replicates):
+        gains, losses, _ = generator.multinomial(cases, [half, half, 1 - churn])
+        shown += interval_of(int(gains), int(losses), cases)[0] > -margin
+    where = f"margin={margin} churn={churn} n={cases}"
+    return Finding("power of the cases for a margin", where, shown / replicates, 0.75, 0.9)
+
+
+def false_alarms_over_slices(slices: int, replicates: int, seed: int) -> Finding:
+    """Overlapping slices of 100 cases that only churn: how often is any slice called changed after Holm?"""
+    generator = np.random.default_rng(seed)
+    alarms = 0
+    for _ in range(replicates):
+        changes = generator.choice([-1.0, 0.0, 1.0], size=100, p=[0.15, 0.7, 0.15])
+        members = generator.random((slices, 100)) < 0.4
+        alarms += min(holm([sign_flip(changes[inside].tolist()) for inside in members])) <= ALPHA
+    return Finding("false alarms over slices, Holm", f"{slices} slices", alarms / replicates, 0.0, 0.06)
+
+
+def coverage_of_pass_hat(cases: int, k: int, replicates: int, seed: int) -> Finding:
+    """pass^k of V1 against V2 where every chance falls by a twentieth; Beta moments give the true difference."""
+    generator = np.random.default_rng(seed)
+    a, b, trials, fall = 4.0, 1.0, 5, 0.05
+    moment = math.prod((a + i) / (a + b + i) for i in range(k))
+    truth = ((1 - fall) ** k - 1) * moment
+    covered = 0
+    for _ in range(replicates):
+        chance = generator.beta(a, b, cases)
+        before, after = generator.binomial(trials, chance), generator.binomial(trials, chance * (1 - fall))
+        differences = [
+            pass_hat_k(trials, int(y), k) - pass_hat_k(trials, int(x), k) for x, y in zip(before, after, strict=True)
+        ]
+        low, high = paired_interval(differences)
+        covered += low <= truth <= high
+    return Finding(f"coverage of the difference of pass^{k}", f"n={cases} K={trials}", covered / replicates, 0.92, 0.98)
+
+
+def everything(replicates: int) -> Iterator[Finding]:
+    yield from enumerated(SIZES, PASS_RATES)
+    for seed, setting in enumerate(settings(), start=1):
+        yield from simulated(setting, replicates, seed)
+    for cases, churn in itertools.product((30, 50, 100, 300, 1000), (0.0, 0.05, 0.2)):
+        yield power_at_the_detectable_difference(cases, churn, replicates, cases)
+    for margin, churn in itertools.product((0.02, 0.05), (0.02, 0.1)):
+        yield power_of_a_margin(margin, churn, replicates, 7)
+    for slices in (3, 10):
+        yield false_alarms_over_slices(slices, replicates, slices)
+    for k in (2, 3):
+        yield coverage_of_pass_hat(100, k, replicates, k)
+
+
+def quick() -> Iterator[Finding]:
+    """The seeded slice that the tests run."""
+    yield from enumerated((20, 50), (0.5, 0.9))
+    chosen = [
+        Setting(50, 3, 0.8, 0.3),
+        Setting(100, 3, 0.8, 0.3, "churn", 0.2),
+        Setting(100, 3, 0.9, 0.5, "breaks", 0.05),
+        Setting(20, 3, 0.9, 0.5, "drift", 0.05),
+    ]
+    for seed, setting in enumerate(chosen, start=1):
+        yield from simulated(setting, 4000, seed)
+    yield from simulated(Setting(100, 1, 0.8, 0.5, "breaks", 0.05, weighted=True), 4000, 11)
+    yield power_at_the_detectable_difference(50, 0.05, 4000, 1)
+    yield power_of_a_margin(0.05, 0.1, 4000, 2)
+    yield false_alarms_over_slices(5, 1000, 3)
+
+
+def summary(findings: list[Finding]) -> str:
+    from tabulate import tabulate
+
+    grouped: dict[str, list[Finding]] = {}
+    for finding in findings:
+        grouped.setdefault(finding.figure, []).append(finding)
+    rows = []
+    for figure, group in grouped.items():
+        lowest, highest = min(group, key=lambda f: f.value), max(group, key=lambda f: f.value)
+        outside = sum(not finding.holds for finding in group)
+        rows.append([figure, len(group), f"{lowest.value:.3f}", f"{highest.value:.3f}", outside])
+    return tabulate(rows, headers=["figure", "settings", "lowest", "highest", "out of range"], tablefmt="github")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="the seeded slice that the tests run")
+    parser.add_argument("--replicates", type=int, default=4000)
+    parser.add_argument("--json", type=Path, help="where to keep every figure")
+    options = parser.parse_args()
+    findings = list(quick() if options.quick else everything(options.replicates))
+    print(summary(findings))
+    outside = [finding for finding in findings if not finding.holds]
+    for finding in outside:
+        print(
+            f"out of range: {finding.figure}, {finding.where}: {finding.value:.4f} not in {finding.low}–{finding.high}"
+        )
+    if options.json:
+        options.json.write_text(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=1) + "\n")
+    return 1 if outside else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
