@@ -34,7 +34,17 @@ REQUIREMENTS = [
 ]
 CASES = Path(__file__).resolve().parents[2] / "shared" / "data" / "bfcl_cases_dev.jsonl"
 CACHE = Path(tempfile.gettempdir()) / "pytest-llmreplay-bfcl"
-JSON_TYPES = {"dict": "object", "float": "number", "double": "number", "tuple": "array", "list": "array"}
+JSON_TYPES = {
+    **dict.fromkeys(("dict", "HashMap", "Hashtable"), "object"),
+    **dict.fromkeys(("float", "double"), "number"),
+    **dict.fromkeys(("tuple", "list", "Array", "ArrayList", "Queue", "Stack", "Set"), "array"),
+    **dict.fromkeys(("byte", "short", "long", "Bigint"), "integer"),
+    **dict.fromkeys(("String", "char"), "string"),
+    "Boolean": "boolean",
+}
+
+
+SUFFIXES = {("java", "long"): "L", ("java", "float"): "f", ("javascript", "Bigint"): "n"}
 
 
 # What follows runs in the checker's own environment and imports nothing of ours.
@@ -54,19 +64,47 @@ def official_verdicts() -> None:
     for line in sys.stdin:
         row = json.loads(line)
         functions, answers, category = row["functions"], row["ground_truth"], row["category"]
+        language = Language[language_of(category).upper()]
         output = [{call["name"]: call["arguments"]} for call in row["calls"]]
-        verdict = {"valid": None, "error": None, "solvable": None}
+        verdict = {"valid": None, "error": None, "solvable": None, "calls": row["calls"]}
         try:
             if "irrelevance" in category:
                 verdict["valid"] = not output
             else:
-                found = checker.ast_checker(functions, output, answers, Language.PYTHON, category, "reference")
+                found = checker.ast_checker(functions, output, answers, language, category, "reference")
                 verdict["valid"], verdict["error"] = found["valid"], found.get("error_type")
+                if language != Language.PYTHON:
+                    verdict["calls"] = parsed_literals(checker, language, functions, row["calls"])
                 if "parallel" in category and not found["valid"] and len(output) == len(answers):
-                    verdict["solvable"] = solvable(checker, Language.PYTHON, functions, output, answers)
+                    verdict["solvable"] = solvable(checker, language, functions, output, answers)
         except Exception as error:  # noqa: BLE001 - that it raises is the finding
             verdict["error"] = f"raises {type(error).__name__}: {error}"
         print(json.dumps(verdict), flush=True)
+
+
+def language_of(category: str) -> str:
+    return "javascript" if "javascript" in category else "java" if "java" in category else "python"
+
+
+def parsed_literals(checker, language, functions, calls) -> list[dict]:
+    """Calls whose arguments are source literals of Java or JavaScript, read by BFCL's own converters.
+
+    To read source code is not a matter of matching: ours judges the values that the official checker compares.
+    """
+    java = language.name == "JAVA"
+    convert = checker.java_type_converter if java else checker.js_type_converter
+    parsed = []
+    for call in calls:
+        description = checker.find_description(functions, call["name"]) or {"parameters": {"properties": {}}}
+        declared = description["parameters"]["properties"]
+        arguments = {}
+        for name, value in call["arguments"].items():
+            if name in declared:
+                nested = declared[name]["items"]["type"] if "items" in declared[name] else None
+                value = convert(value, declared[name]["type"], nested)  # noqa: PLW2901
+            arguments[name] = value
+        parsed.append({"name": call["name"], "arguments": arguments})
+    return parsed
 
 
 def solvable(checker, language, functions, output, answers) -> bool:
@@ -157,7 +195,7 @@ def written(alternatives: list, described: dict) -> dict:
 
 def literal(value, described: dict):
     """An alternative; inside objects BFCL lists alternatives again, one level deep."""
-    if isinstance(value, dict) and described.get("type") == "dict":
+    if isinstance(value, dict) and described.get("type") in ("dict", "HashMap"):
         return shaped(value)
     if isinstance(value, list) and described.get("items", {}).get("type") == "dict":
         return [shaped(item) if isinstance(item, dict) else item for item in value]
@@ -403,9 +441,44 @@ def candidates_of(cases: list[dict], per_case: int, seed: int) -> list[dict]:
     rows = []
     for case in cases:
         rng = random.Random(f"{seed}:{case['case_id']}")
-        for mutation, calls in Mutations(case, rng).candidates(per_case):
-            rows.append({**case, "mutation": mutation, "calls": calls})
+        mutations = Mutations(case, rng)
+        for mutation, calls in mutations.candidates(per_case):
+            rows.append({**case, "mutation": mutation, "calls": in_source(calls, mutations.described, case["category"])})
     return rows
+
+
+def in_source(calls: list[dict], described: dict, category: str) -> list[dict]:
+    """The calls with their arguments as a model writes them for this language: Java and JavaScript as source code."""
+    language = language_of(category)
+    if language == "python":
+        return calls
+    written_calls = []
+    for call in calls:
+        declared = described.get(call["name"], {}).get("properties", {})
+        arguments = {k: source(v, declared.get(k, {}).get("type", "any"), language) for k, v in call["arguments"].items()}
+        written_calls.append({"name": call["name"], "arguments": arguments})
+    return written_calls
+
+
+def source(value, declared: str, language: str, *, inner: bool = False) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int | float):
+        return f"{value}{SUFFIXES.get((language, declared), '')}"
+    if isinstance(value, str):
+        return f'"{value}"' if inner else value
+    java = language == "java"
+    if isinstance(value, list):
+        items = ", ".join(source(item, "any", language, inner=True) for item in value)
+        if not java:
+            return f"[{items}]"
+        element = "String" if value and isinstance(value[0], str) else "int"
+        return f"new {element}[]{{{items}}}" if declared == "Array" else f"new ArrayList<{element}>(Arrays.asList({items}))"
+    pairs = {key: source(item, "any", language, inner=True) for key, item in value.items()}
+    if java:
+        puts = " ".join(f'put("{key}", {item});' for key, item in pairs.items())
+        return f"new HashMap<String, Object>() {{{{ {puts} }}}}"
+    return "{" + ", ".join(f"{key}: {item}" for key, item in pairs.items()) + "}"
 
 
 def ask_official(python: Path, rows: list[dict]) -> list[dict]:
@@ -417,12 +490,12 @@ def ask_official(python: Path, rows: list[dict]) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def ask_ours(rows: list[dict]) -> list[tuple[bool, tuple[str, ...]]]:
+def ask_ours(rows: list[dict], official: list[dict]) -> list[tuple[bool, tuple[str, ...]]]:
     from pytest_llmreplay.checks import match_calls
 
     verdicts = []
-    for row in rows:
-        calls = [{"name": c["name"], "arguments": json.dumps(c["arguments"])} for c in row["calls"]]
+    for row, theirs in zip(rows, official, strict=True):
+        calls = [{"name": c["name"], "arguments": json.dumps(c["arguments"])} for c in theirs["calls"]]
         result = match_calls(calls, expectation_of(row), tools=tools_of(row))
         verdicts.append((result.passed, result.codes))
     return verdicts
@@ -466,8 +539,8 @@ def main() -> int:
     cases = [case for path in files for case in read_cases(path)]
     cases += [case for name in options.category for case in read_category(python, name)]
     rows = candidates_of(cases, options.per_case, options.seed)
-    official, ours = ask_official(python, rows), ask_ours(rows)
-    return report(rows, official, ours)
+    official = ask_official(python, rows)
+    return report(rows, official, ask_ours(rows, official))
 
 
 def report(rows: list[dict], official: list[dict], ours: list[tuple[bool, tuple[str, ...]]]) -> int:

@@ -52,7 +52,11 @@ def _golden(project: Project) -> Iterator[tuple[str, str]]:
 
     from pytest_llmreplay.store.cases import CaseEntry, golden_files, read_index
 
-    paths = golden_files([path for path in project.golden if path.exists()])
+    try:
+        paths = golden_files([path for path in project.golden if path.exists()])
+    except UserError as error:
+        yield "golden cases", str(error)
+        return
     if not paths:
         yield "golden cases", "none"
     for path in paths:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,13 @@ def promote(
         logs, format=format_name, id_column=id_column, where=where, on_problem=lambda p: problems.append(str(p))
     )
     suite = suite or (out.stem if out else Path(logs[0]).stem or "promoted")
-    promotion = Promotion(suite=suite, kind="control" if control else "incident", promoted_at=_now(), turn=turn)
+    promotion = Promotion(
+        suite=suite,
+        kind="control" if control else "incident",
+        promoted_at=_now(),
+        turn=turn,
+        sha256_of=lru_cache(lambda source: _sha256(project.root / source)),
+    )
     chosen = _chosen(conversations, ids)
     results = run_pipeline(_with_relative_source(chosen, project), promotion, _steps(project, expect, expect_column))
     cases, stopped = _sorted_out(results, project)
@@ -178,6 +185,16 @@ def _write(project: Project, path: Path, cases: list[Case]) -> None:
 def _report_stopped(stopped: list[Stopped]) -> None:
     for entry in stopped:
         click.echo(f"not promoted: {one_line(entry.conversation_id)}: {printable(entry.why)}", err=True)
+
+
+def _sha256(path: Path) -> str | None:
+    """The digest of a log; None for standard input and object stores."""
+    import hashlib
+
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _now() -> str:

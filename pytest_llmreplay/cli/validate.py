@@ -37,17 +37,20 @@ def validate() -> None:
 
 
 def _cases(project: Project, problems: list[UserError]) -> Iterator[Case]:
-    from pytest_llmreplay.store.cases import golden_files
+    from pytest_llmreplay.store.cases import is_case_file
 
     places: dict[str, str] = {}
-    for folder in project.golden:
-        if not folder.exists():
-            continue
-        for path in golden_files([folder]):
-            try:
+    for path in [path for golden in project.golden for path in _parquet(golden)]:
+        try:
+            if is_case_file(path):
                 yield from _cases_in(path, project.relative(path), places, problems)
-            except UserError as error:
-                problems.append(error)
+        except UserError as error:
+            problems.append(error)
+
+
+def _parquet(golden: Path) -> list[Path]:
+    """The Parquet files of a suite, readable or not: here each one that is not is a problem of its own."""
+    return [golden] if golden.is_file() else sorted(golden.rglob("*.parquet"))
 
 
 def _cases_in(path: Path, name: str, places: dict[str, str], problems: list[UserError]) -> Iterator[Case]:

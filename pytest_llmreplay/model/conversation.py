@@ -187,7 +187,7 @@ class Turn:
 def turns_of(messages: Sequence[Message]) -> tuple[Turn, ...]:
     """The turns of a conversation; what stands before the first user message belongs to none."""
     starts = [index for index, message in enumerate(messages) if message.role == "user"]
-    stops = [*starts[1:], len(messages)]
+    stops = [*starts[1:], len(messages)] if starts else []
     return tuple(
         Turn(number, start, stop) for number, (start, stop) in enumerate(zip(starts, stops, strict=True), start=1)
     )

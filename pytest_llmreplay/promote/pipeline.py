@@ -6,8 +6,8 @@ A step takes a case and gives it back changed, or raises `StoppedError`: that ca
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_llmreplay.model.canonical import text_digest
@@ -26,8 +26,8 @@ class StoppedError(LlmReplayError):
 class Promotion:
     """What all cases of one promotion share.
 
-    `turn` is the failing turn; None takes the last in which the assistant did something. `expect_column` names the
-    log's column that holds each case's own expectation. Times are ISO 8601.
+    `turn` is the failing turn; None takes the last in which the assistant did something. `sha256_of`
+    gives the digest of a source file. Times are ISO 8601.
     """
 
     suite: str
@@ -35,9 +35,7 @@ class Promotion:
     promoted_at: str
     promoted_by: str | None = None
     turn: int | None = None
-    expect: Mapping[str, Any] | None = None
-    expect_column: str | None = None
-    source_sha256: Mapping[str, str] | None = None
+    sha256_of: Callable[[str], str | None] = field(default=lambda _file: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +134,7 @@ def _provenance(conversation: Conversation, promotion: Promotion) -> Provenance:
     return Provenance(
         trace_id=conversation.conversation_id,
         source_file=source,
-        source_sha256=(promotion.source_sha256 or {}).get(source or ""),
+        source_sha256=None if source is None else promotion.sha256_of(source),
         row=conversation.record,
         format=conversation.format,
         model=conversation.model,

@@ -131,13 +131,30 @@ def _arguments(
 def _limits(request: ModelRequest, trial: int) -> Generation:
     if request.model not in MODELS:
         raise InfrastructureError(_unknown("model", request.model, MODELS), code="unknown_model")
-    params: Mapping[str, Any] = request.params
-    for name in params:
+    for name in request.params:
         if name not in PARAMS:
             raise InfrastructureError(_unknown("parameter", name, PARAMS), code="unknown_param")
-    temperature = float(params.get("temperature", 0.0))
-    seed = int(params.get("seed", 0)) + trial
-    return Generation(int(params.get("max_tokens", _ANSWER_TOKENS)), temperature, seed)
+    temperature = request.params.get("temperature", 0.0)
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not temperature >= 0:
+        raise _bad_param("temperature", "a number from 0", temperature)
+    return Generation(
+        max_tokens=_whole_number(request.params, "max_tokens", least=1, default=_ANSWER_TOKENS),
+        temperature=float(temperature),
+        seed=_whole_number(request.params, "seed", least=0, default=0) + trial,
+    )
+
+
+def _whole_number(params: Mapping[str, Any], name: str, *, least: int, default: int) -> int:
+    value = params.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise _bad_param(name, f"a whole number from {least}", value)
+    return value
+
+
+def _bad_param(name: str, what: str, value: object) -> InfrastructureError:
+    return InfrastructureError(
+        f"the embedded model's parameter '{name}' must be {what} (found {value!r})", code="bad_param"
+    )
 
 
 def _unknown(what: str, name: str, allowed: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ from pytest_llmreplay.traces import fields
 from pytest_llmreplay.traces.gather import Group
 from pytest_llmreplay.traces.jsonable import dump
 from pytest_llmreplay.traces.parts import UNAVAILABLE, with_marked_media
-from pytest_llmreplay.traces.spans import Score, Span
+from pytest_llmreplay.traces.spans import Score, Span, told
 from pytest_llmreplay.traces.stitch import Stitcher, Thread
 from pytest_llmreplay.traces.times import iso
 
@@ -68,16 +68,8 @@ def _bare(span: Span) -> Span:
 
 
 def _finished(span: Span) -> Span:
-    """The call with messages that were logged apart from it put in, and media that the log lost marked."""
-    if span.events and span.messages is None:
-        ordered = sorted(span.events, key=lambda event: event.time)
-        answers = [event for event in ordered if event.choice]
-        span = replace(
-            span,
-            messages=tuple(event.message for event in ordered if not event.choice),
-            output=span.output or (tuple(event.message for event in answers[:1]) or None),
-            finish_reason=span.finish_reason or (answers[0].finish_reason if answers else None),
-        )
+    """The call with all that is known of its messages; media that the log lost are marked."""
+    span = told(span)
     return replace(span, messages=_marked(span.messages), output=_marked(span.output))
 
 
@@ -243,7 +235,7 @@ def _metadata(
         "trace_ids": traces,
         "calls": [_call_details(span, turn) for span, turn in calls],
         "failed_calls": [_failure(span, retried) for span, retried in thread.failed],
-        "scores": [_score(score, turns.get(trace)) for score, trace in scores],
+        "scores": [_score(score, turns.get(trace or "")) for score, trace in scores],
         "branches": thread.branches,
         "missing": list(dict.fromkeys((*(note for span in every for note in span.lost), *_unavailable_media(thread)))),
     }
@@ -271,7 +263,7 @@ def _call_details(span: Span, turn: int) -> dict[str, Any]:
     )
 
 
-def _failure(span: Span, retried: bool) -> dict[str, Any]:  # noqa: FBT001 - a pair as the thread keeps it
+def _failure(span: Span, retried: bool) -> dict[str, Any]:
     return fields.without({"started_at": iso(span.started), "error": span.error or "no answer", "retried": retried})
 
 
@@ -323,7 +315,7 @@ def _side_steps(side: Sequence[Thread], calls: Sequence[tuple[Span, int]]) -> It
 def _without_text(
     group: Group, calls: Sequence[Span], around: _Around, say: Callable[[Span, str], None]
 ) -> Conversation:
-    """The conversation of spans that hold no text: who spoke when and which tools were called, as far as that is logged."""
+    """The conversation of spans that hold no text: who spoke when and which tools were called, if that is logged."""
     spans = sorted((*calls, *around.tools), key=lambda span: span.started or 0.0)
     say(spans[0], "its spans hold no text: the messages are empty")
     thread = Thread()

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_llmreplay.traces.spans import Score, Span, merged
+from pytest_llmreplay.traces.spans import Score, Span, merged, time_of, told
 from pytest_llmreplay.traces.stitch import Key, chain, key_of, split_system
 
 _TABLES = """
-CREATE TABLE spans (number INTEGER PRIMARY KEY, trace TEXT, span TEXT, started REAL, data BLOB, inherited BLOB, grp TEXT);
+CREATE TABLE spans
+    (number INTEGER PRIMARY KEY, trace TEXT, span TEXT, started REAL, data BLOB, inherited BLOB, grp TEXT);
 CREATE UNIQUE INDEX by_span ON spans (trace, span);
 CREATE TABLE scores (trace TEXT, span TEXT, session TEXT, data BLOB);
 CREATE INDEX by_scored_span ON scores (span);
@@ -45,20 +46,20 @@ class Gathering:
         """Keep a span, or what a further record of the same span says beyond it, or a score."""
         self.empty = False
         if isinstance(item, Score):
-            row = (item.trace_id, item.span_id, item.session_id, _dump(item))
-            self._db.execute("INSERT INTO scores VALUES (?, ?, ?, ?)", row)
+            judged = (item.trace_id, item.span_id, item.session_id, _dump(item))
+            self._db.execute("INSERT INTO scores VALUES (?, ?, ?, ?)", judged)
             return
         trace = item.trace_id or ""
         known = self._db.execute(
             "SELECT number, data FROM spans WHERE trace = ? AND span = ?", (trace, item.span_id)
         ).fetchone()
         if known is None:
-            row = (trace, item.span_id, item.started, _dump(item))
+            row = (trace, item.span_id, time_of(item), _dump(item))
             self._db.execute("INSERT INTO spans (trace, span, started, data) VALUES (?, ?, ?, ?)", row)
         else:
             both = merged(_load(known[1]), item)
             self._db.execute(
-                "UPDATE spans SET data = ?, started = ? WHERE number = ?", (_dump(both), both.started, known[0])
+                "UPDATE spans SET data = ?, started = ? WHERE number = ?", (_dump(both), time_of(both), known[0])
             )
 
     def groups(self) -> Iterator[Group]:
@@ -88,7 +89,8 @@ class Gathering:
     def _scores(self, key: str) -> Iterator[tuple[Score, str | None]]:
         """The scores of a group, each once, with the trace that it judges."""
         seen: set[tuple[Any, ...]] = set()
-        query = """SELECT DISTINCT scores.rowid, scores.data, spans.trace, spans.span FROM scores JOIN spans ON spans.grp = ?1
+        query = """SELECT DISTINCT scores.rowid, scores.data, spans.trace, spans.span
+            FROM scores JOIN spans ON spans.grp = ?1
             AND (scores.span = spans.span OR (scores.span IS NULL AND scores.trace = spans.trace))
             UNION SELECT scores.rowid, scores.data, NULL, NULL FROM scores
             WHERE scores.span IS NULL AND scores.trace IS NULL AND 'c:' || scores.session = ?1 ORDER BY 1"""
@@ -140,7 +142,7 @@ class Gathering:
         renamed: dict[str, str] = {}
         query = "SELECT number, grp FROM spans WHERE grp >= 't:' ORDER BY started IS NULL, started, number"
         for number, group in self._db.execute(query).fetchall():
-            span = self._span(number)
+            span = told(self._span(number))
             if span.kind != "llm" or not span.messages:
                 continue
             _, body = split_system(span.messages)
@@ -148,9 +150,9 @@ class Gathering:
             if group not in renamed:
                 found = _earlier(asked, tips, span)
                 renamed[group] = found if found is not None else group
-            told = chain(key_of(message) for message in (*body, *(span.output or ())))
-            if told:
-                tips[told[-1]] = (renamed[group], span.started, bool(span.output), span.user_id)
+            spoken = chain(key_of(message) for message in (*body, *(span.output or ())))
+            if spoken:
+                tips[spoken[-1]] = (renamed[group], span.started, bool(span.output), span.user_id)
         for group, target in renamed.items():
             if group != target:
                 self._db.execute("UPDATE spans SET grp = ? WHERE grp = ?", (target, group))
@@ -191,7 +193,7 @@ def _inherited(span: Span, links: Mapping[str, tuple[int, Span]], whole: Mapping
     prompt_version = span.prompt_version
     seen = {span.span_id}
     parent = span.parent_id
-    while parent in links and parent not in seen and len(seen) < _ENDLESS:
+    while parent is not None and parent in links and parent not in seen and len(seen) < _ENDLESS:
         seen.add(parent)
         above = links[parent][1]
         found = {name: value if value is not None else getattr(above, name) for name, value in found.items()}

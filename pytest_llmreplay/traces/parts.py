@@ -71,7 +71,7 @@ class Parts:
             ValueError: the call has no name.
         """
         if not isinstance(name, str):
-            raise ValueError("a tool call has no name")  # noqa: TRY004 - every bad record is a ValueError
+            raise ValueError("a tool call has no name")
         text = "" if arguments is None else arguments if isinstance(arguments, str) else dump(jsonable(arguments))
         self.calls.append(ToolCall(as_text(call_id), name, text))
 

@@ -100,12 +100,11 @@ def _first_known(source: Source, format_name: str | None) -> Any:
     """
     if source.is_parquet() and _is_own_parquet(source):
         return {"messages": []}
-    known = (lambda record: True) if format_name is not None else _is_known
     first: Any = None
     for record in itertools.islice(_records(source), _SNIFFED_RECORDS):
         if record.error is None:
             first = record.value if first is None else first
-            if known(record.value):
+            if format_name is not None or _is_known(record.value):
                 return record.value
     if first is None:
         raise UnreadableError("no reader knows this file: it holds no records")

@@ -36,7 +36,8 @@ class Span:
 
     `trace_id` is None for calls that were logged without one; `span_id` is unique in the trace. `messages` is what the
     model got, `output` what it answered; `previous` names the response whose conversation this call continues without
-    repeating it; `whole` marks a record of a whole conversation, which is no call. Times are epoch seconds. `input` and `result` are the texts of a step; `arguments` those of a tool.
+    repeating it; `whole` marks a record of a whole conversation, which is no call. Times are epoch seconds. `input` and
+    `result` are the texts of a step, or the arguments and the result of a tool. `lost` says what the log cut.
     `metadata` is inherited by everything below it in its trace.
     """
 
@@ -107,6 +108,27 @@ class Format:
     read: Callable[[Any, Place], Iterable[Found]]
     gaps: str = ""
     whole_list: Callable[[Any], bool] = lambda _: False
+
+
+def told(span: Span) -> Span:
+    """The span with the messages that were logged apart from it, as events, put in."""
+    if not span.events or span.messages is not None:
+        return span
+    ordered = sorted(span.events, key=lambda event: event.time)
+    answers = [event for event in ordered if event.choice]
+    return replace(
+        span,
+        messages=tuple(event.message for event in ordered if not event.choice),
+        output=span.output or (tuple(event.message for event in answers[:1]) or None),
+        finish_reason=span.finish_reason or (answers[0].finish_reason if answers else None),
+        events=(),
+    )
+
+
+def time_of(span: Span) -> float | None:
+    """When the span began, or the first that is known of it."""
+    times = (span.started, *(event.time for event in span.events), span.ended)
+    return next((time for time in times if time), None)
 
 
 def merged(one: Span, other: Span) -> Span:

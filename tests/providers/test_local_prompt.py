@@ -5,7 +5,9 @@ from pytest_llmreplay.model.conversation import Message, Tool, ToolCall
 from pytest_llmreplay.providers.local_grammar import parameters_of
 from pytest_llmreplay.providers.local_prompt import answer_prompt, argument_prompt, exchanges_of, routing_prompt
 
-ORDER = Tool("order", "Where an order is.", '{"properties": {"order_id": {"type": "string"}}, "required": ["order_id"]}')
+ORDER = Tool(
+    "order", "Where an order is.", '{"properties": {"order_id": {"type": "string"}}, "required": ["order_id"]}'
+)
 HOURS = Tool("hours", None, "{}")
 TOOLS = (HOURS, ORDER)
 
@@ -112,7 +114,10 @@ TEXTS = st.text(st.characters(), max_size=30)
 def test_no_message_can_pretend_to_be_another_line_of_the_prompt(earlier, last, result):
     messages = (*pair(earlier, "hours", result=result), Message("user", last))
     shown = text_of(routing_prompt(messages, TOOLS))
-    assert shown.count("\n") == len("Topics:|- hours|- order: …||Customer: …|Topic: hours||Customer: …|Topic:".split("|")) - 1
+    assert (
+        shown.count("\n")
+        == len("Topics:|- hours|- order: …||Customer: …|Topic: hours||Customer: …|Topic:".split("|")) - 1
+    )
     shown.encode("utf-8")
     answered = (*messages, *pair(last, "order", result=result)[1:])
     assert text_of(answer_prompt(answered)).count("\n") == len("Customer: …|Information: …|Answer:".split("|")) - 1

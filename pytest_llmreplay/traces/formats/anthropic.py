@@ -78,6 +78,7 @@ def read(record: Any, place: Place) -> Iterator[Span]:
 
 def _conversation(record: Mapping[str, Any], place: Place) -> Span:
     messages, notes = messages_of(record)
+    ids = fields.ids(record)
     known = ("messages", "tools", "system", "model", "id", *fields.CONVERSATION, *fields.SESSION, *fields.USER)
     return Span(
         format=NAME,
@@ -89,7 +90,9 @@ def _conversation(record: Mapping[str, Any], place: Place) -> Span:
         whole=True,
         tools=tools_of(record.get("tools")),
         model=fields.text(record, "model"),
-        **{**fields.ids(record), "conversation_id": fields.ids(record)["conversation_id"] or fields.text(record, "id")},
+        conversation_id=ids["conversation_id"] or fields.text(record, "id"),
+        session_id=ids["session_id"],
+        user_id=ids["user_id"],
         metadata={**fields.without(record, *known), **notes},
     )
 

@@ -61,9 +61,9 @@ def message_of(value: Any, notes: dict[str, Any]) -> tuple[Message, ...]:
     if isinstance(value, str):
         return (Message("user", value),)
     if isinstance(value, list) and len(value) == 2 and all(isinstance(item, str) for item in value):
-        return (Message(_ROLES.get(value[0], value[0]), value[1]),)
+        return (Message(_ROLES.get(str(value[0]), str(value[0])), str(value[1])),)
     if not isinstance(value, Mapping):
-        raise ValueError("a message is not a mapping")  # noqa: TRY004 - a bad record is a ValueError
+        raise ValueError("a message is not a mapping")
     body, role = _body(value)
     parts = Parts(role)
     content = body.get("content")

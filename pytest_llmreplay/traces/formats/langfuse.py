@@ -9,8 +9,8 @@ from pytest_llmreplay.model.conversation import Message
 from pytest_llmreplay.traces import fields
 from pytest_llmreplay.traces.chat import tools_of
 from pytest_llmreplay.traces.formats import anthropic, langchain, openai_chat
-from pytest_llmreplay.traces.loose import loosened
 from pytest_llmreplay.traces.jsonable import as_float, as_text
+from pytest_llmreplay.traces.loose import loosened
 from pytest_llmreplay.traces.parts import Parts, add_openai_part
 from pytest_llmreplay.traces.spans import Format, Found, Place, Score, Span, SpanKind
 from pytest_llmreplay.traces.times import epoch

@@ -40,7 +40,7 @@ def read(record: Any, place: Place) -> Iterator[Found]:
     batch = [*(record.get("post") or ()), *(record.get("patch") or ())] if "run_type" not in record else [record]
     for run in batch:
         if not isinstance(run, Mapping):
-            raise ValueError("a run is not a mapping")  # noqa: TRY004 - a bad record is a ValueError
+            raise ValueError("a run is not a mapping")
         if fields.text(run, "id"):
             yield _span(run, place)
             yield from _stats(run)
@@ -125,9 +125,7 @@ def _call(run: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]
     return {
         **found,
         "tools": (tools_of(tools) or ()) if known else None,
-        "model": found.get("model")
-        or fields.text(outputs, "model", "llm_output.model_name")
-        or fields.text(metadata, "ls_model_name"),
+        "model": found.get("model") or fields.text(outputs, "model", "llm_output.model_name"),
         "request_model": fields.text(inputs, "model")
         or fields.text(parameters, "model", "model_name")
         or fields.text(metadata, "ls_model_name"),

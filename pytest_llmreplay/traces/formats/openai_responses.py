@@ -1,4 +1,4 @@
-"""OpenAI Responses as applications log them: `request.input` and `response.output`, stream events, or a list of items."""
+"""OpenAI Responses as applications log them: `request.input` and `response.output`, stream events, or bare items."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def messages_of(items: Any, notes: dict[str, Any]) -> tuple[Message, ...]:
     if isinstance(items, str):
         return (Message("user", items),)
     if not isinstance(items, Sequence):
-        raise ValueError("input is neither text nor a list of items")  # noqa: TRY004 - a bad record is a ValueError
+        raise ValueError("input is neither text nor a list of items")
     messages: list[Message] = []
     answer: Parts | None = None
     for number, item in enumerate(items, start=1):
@@ -142,30 +142,31 @@ def messages_of(items: Any, notes: dict[str, Any]) -> tuple[Message, ...]:
         if kind in _CALLS:
             answer = answer or Parts("assistant")
             answer.call(item.get("call_id"), item.get("name"), item.get("arguments", item.get("input")))
-            continue
-        if kind == "reasoning":
+        elif kind == "reasoning":
             _note_reasoning(item, notes)
-            continue
-        if answer is not None:
-            messages.extend(answer.messages())
-            answer = None
-        if kind == "message" and item.get("role") == "assistant":
-            answer = _message(item)
-        elif kind == "message":
-            messages.extend(_message(item).messages())
-        elif kind in _RESULTS:
-            result = Parts("tool")
-            result.result(item.get("call_id"), item.get("output"))
-            messages.extend(result.messages())
         else:
-            notes.setdefault("built_in_calls", []).append(dict(item))
+            messages.extend(answer.messages() if answer else ())
+            answer = _message(item) if kind == "message" and item.get("role") == "assistant" else None
+            messages.extend(() if answer else _other_item(item, kind, notes))
     return (*messages, *(answer.messages() if answer else ()))
+
+
+def _other_item(item: Mapping[str, Any], kind: Any, notes: dict[str, Any]) -> tuple[Message, ...]:
+    """A message that is not the assistant's, or a tool's result; calls that the provider answered itself are noted."""
+    if kind == "message":
+        return _message(item).messages()
+    if kind in _RESULTS:
+        result = Parts("tool")
+        result.result(item.get("call_id"), item.get("output"))
+        return result.messages()
+    notes.setdefault("built_in_calls", []).append(dict(item))
+    return ()
 
 
 def _message(item: Mapping[str, Any]) -> Parts:
     role = item.get("role")
     if not isinstance(role, str):
-        raise ValueError("a message has no role")  # noqa: TRY004 - a bad record is a ValueError
+        raise ValueError("a message has no role")
     parts = Parts(role)
     content = item.get("content")
     for part in content if isinstance(content, list) else (content,):

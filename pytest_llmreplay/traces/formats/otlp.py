@@ -1,4 +1,4 @@
-"""OpenTelemetry spans and log records: OTLP as JSON, with every way in which libraries write conversations into them."""
+"""OpenTelemetry's spans and log records as OTLP writes them in JSON."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _list(mapping: Any, *names: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise ValueError(f"{names[0]} is not a list")  # noqa: TRY004 - a bad record is a ValueError
+        raise ValueError(f"{names[0]} is not a list")
     return value
 
 
@@ -185,7 +185,7 @@ def attributes_of(attributes: Any) -> dict[str, Any]:
     if isinstance(attributes, Mapping):
         return {str(key): value for key, value in attributes.items()}
     if not isinstance(attributes, list):
-        raise ValueError("attributes is not a list")  # noqa: TRY004 - a bad record is a ValueError
+        raise ValueError("attributes is not a list")
     return {str(item.get("key")): value_of(item.get("value")) for item in attributes if isinstance(item, Mapping)}
 
 

@@ -208,7 +208,7 @@ def _response(parts: Sequence[Any]) -> tuple[Message, ...]:
 def _request(parts: Sequence[Any], notes: dict[str, Any]) -> Iterator[Message]:
     for part in parts:
         if not isinstance(part, Mapping):
-            raise ValueError("a part is not a mapping")  # noqa: TRY004 - a bad record is a ValueError
+            raise ValueError("a part is not a mapping")
         kind, content = part.get("part_kind"), part.get("content")
         if kind == "system-prompt":
             yield Message("system", as_text(content))

@@ -116,7 +116,7 @@ def _function_calls(value: Any, before: int) -> Message:
     parts = Parts("assistant")
     for number, call in enumerate(found if isinstance(found, list) else [found], start=before + 1):
         if not isinstance(call, Mapping):
-            raise ValueError("function_call is not a mapping")  # noqa: TRY004 - a bad record is a ValueError
+            raise ValueError("function_call is not a mapping")
         arguments = call.get("arguments", call.get("parameters", {}))
         parts.call(
             f"call_{number}", call.get("name"), arguments if isinstance(arguments, str) else dump(jsonable(arguments))

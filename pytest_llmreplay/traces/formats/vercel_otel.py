@@ -114,7 +114,7 @@ def _tools(value: Any) -> Any:
     """Each tool is a JSON text of its own."""
     found = [loosened(item) for item in value] if isinstance(value, list) else []
     plain = [{**t, "parameters": t.get("inputSchema", t.get("parameters"))} for t in found if isinstance(t, Mapping)]
-    return tools_of([{key: item for key, item in tool.items() if key not in ("inputSchema",)} for tool in plain])
+    return tools_of([{key: item for key, item in tool.items() if key != "inputSchema"} for tool in plain])
 
 
 def _answer(attributes: Mapping[str, Any]) -> tuple[Message, ...] | None:
@@ -149,7 +149,10 @@ def message_of(value: Any) -> tuple[Message, ...]:
     parts = Parts(value["role"])
     content = value.get("content")
     for part in content if isinstance(content, list) else (content,):
-        kind = part.get("type") if isinstance(part, Mapping) else None
+        if not isinstance(part, Mapping):
+            parts.text(part)
+            continue
+        kind = part.get("type")
         if kind == "tool-call":
             add_call(parts, part)
         elif kind == "tool-result":
@@ -158,7 +161,7 @@ def message_of(value: Any) -> tuple[Message, ...]:
             )
         elif kind in ("image", "file"):
             add_file(parts, part)
-        elif kind != "reasoning" and part is not None:
+        elif kind != "reasoning":
             add_openai_part(parts, part)
     return parts.messages()
 

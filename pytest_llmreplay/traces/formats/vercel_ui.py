@@ -103,7 +103,7 @@ def message_of(message: Mapping[str, Any], notes: dict[str, Any]) -> Iterator[Me
     step = Parts(role)
     for part in parts:
         if not isinstance(part, Mapping):
-            raise ValueError("a part is not a mapping")  # noqa: TRY004 - a bad record is a ValueError
+            raise ValueError("a part is not a mapping")
         kind = str(part.get("type", ""))
         if kind == "step-start" or (kind == "text" and step.calls):
             yield from _closed(step)

@@ -1,0 +1,68 @@
+"""The program, called as click's test runner calls it, in a project folder of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pytest_llmreplay.cli.main import program
+from pytest_llmreplay.model.errors import LlmReplayError
+
+
+class Program:
+    """Runs the program in a folder; a user's mistake ends as it does in `main`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __call__(self, *arguments: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(program, list(arguments))
+        if isinstance(result.exception, LlmReplayError):
+            assert code == 2, str(result.exception)
+            return result
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == code, result.output
+        return result
+
+    def mistake(self, *arguments: str) -> str:
+        """What the program says of a mistake; it must be one."""
+        result = self(*arguments, code=2)
+        assert result.exception is not None
+        return str(result.exception) if isinstance(result.exception, LlmReplayError) else result.output
+
+
+@pytest.fixture
+def program_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    return Program(tmp_path)
+
+
+def conversation(conversation_id, text="where is my order 4417?", **columns):
+    return {
+        "conversation_id": conversation_id,
+        "messages": [
+            {"role": "user", "content": text},
+            {
+                "role": "assistant",
+                "tool_calls": [{"id": "1", "function": {"name": "search", "arguments": '{"q": "x"}'}}],
+            },
+            {"role": "tool", "tool_call_id": "1", "content": "nothing"},
+            {"role": "assistant", "content": "I found nothing."},
+        ],
+        **columns,
+    }
+
+
+@pytest.fixture
+def log(tmp_path):
+    def write(*rows, name="log.jsonl"):
+        path = tmp_path / name
+        path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+        return name
+
+    return write

@@ -1,0 +1,61 @@
+import subprocess
+import sys
+
+import pytest
+
+from pytest_llmreplay.store.cases import find_case, rewrite_cases
+
+
+@pytest.fixture
+def replayed(program_in):
+    program_in("init")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "golden/",
+        "--llmreplay-baseline",
+        "v1",
+        "-q",
+        "-p",
+        "no:hypothesispytest",
+    ]
+    subprocess.run(command, cwd=program_in.root, check=True, capture_output=True)
+    return program_in
+
+
+def the_case(program_in):
+    return find_case(program_in.root / "golden", next(iter(_ids(program_in))))[1]
+
+
+def _ids(program_in):
+    from pytest_llmreplay.store.cases import read_cases
+
+    return [case.case_id for case in read_cases(program_in.root / "golden/example.parquet")]
+
+
+def test_an_open_case_that_the_candidate_passed_becomes_fixed(replayed):
+    result = replayed("baseline", "accept", "last", "--yes")
+    assert "1 open cases passed on v2 and become fixed:" in result.output
+    assert the_case(replayed).status == "fixed"
+    assert "nothing to accept" not in result.output
+
+
+def test_where_there_is_no_terminal_it_refuses_instead_of_asking(replayed):
+    assert "add --yes" in replayed.mistake("baseline", "accept")
+    assert the_case(replayed).status == "open"
+
+
+def test_a_case_that_changed_since_the_run_is_left_alone(replayed):
+    from dataclasses import replace
+
+    path = replayed.root / "golden/example.parquet"
+    rewrite_cases(path, lambda case: replace(case, expect={"answer": {"contains_any": ["x"]}}))
+    result = replayed("baseline", "accept", "--yes")
+    assert "is no longer the case that was replayed" in result.stderr
+    assert the_case(replayed).status == "open"
+
+
+def test_an_unknown_run_or_variant_is_refused(replayed):
+    assert "no run" in replayed.mistake("baseline", "accept", "nope", "--yes")
+    assert "allowed: v1, v2" in replayed.mistake("baseline", "accept", "--variant", "v9", "--yes")
