@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import itertools
 import json
 import random
 import subprocess
@@ -272,7 +271,7 @@ class Mutations:
             (call, key)
             for call in calls
             for key, value in call["arguments"].items()
-            if of_type is None or (isinstance(value, of_type) and not (isinstance(value, bool) and of_type != bool))
+            if of_type is None or (isinstance(value, of_type) and not isinstance(value, bool))
         ]
         return self.rng.choice(places) if places else None
 
@@ -406,9 +405,9 @@ class Mutations:
         calls[left] = copy.deepcopy(calls[right])
         return calls
 
-    def mixed(self, calls):
+    def mixed(self, _):
         """Alternatives mixed over the calls of one tool, in any order: what greedy pairing stumbles over."""
-        answers = [answer for answer in self.case["ground_truth"]]
+        answers = list(self.case["ground_truth"])
         self.rng.shuffle(answers)
         return [
             {"name": name, "arguments": self.arguments(parameters, self.rng.choice([0.0, 1.0]))}
@@ -443,7 +442,9 @@ def candidates_of(cases: list[dict], per_case: int, seed: int) -> list[dict]:
         rng = random.Random(f"{seed}:{case['case_id']}")
         mutations = Mutations(case, rng)
         for mutation, calls in mutations.candidates(per_case):
-            rows.append({**case, "mutation": mutation, "calls": in_source(calls, mutations.described, case["category"])})
+            rows.append(
+                {**case, "mutation": mutation, "calls": in_source(calls, mutations.described, case["category"])}
+            )
     return rows
 
 
@@ -455,7 +456,9 @@ def in_source(calls: list[dict], described: dict, category: str) -> list[dict]:
     written_calls = []
     for call in calls:
         declared = described.get(call["name"], {}).get("properties", {})
-        arguments = {k: source(v, declared.get(k, {}).get("type", "any"), language) for k, v in call["arguments"].items()}
+        arguments = {
+            k: source(v, declared.get(k, {}).get("type", "any"), language) for k, v in call["arguments"].items()
+        }
         written_calls.append({"name": call["name"], "arguments": arguments})
     return written_calls
 
@@ -473,7 +476,11 @@ def source(value, declared: str, language: str, *, inner: bool = False) -> str:
         if not java:
             return f"[{items}]"
         element = "String" if value and isinstance(value[0], str) else "int"
-        return f"new {element}[]{{{items}}}" if declared == "Array" else f"new ArrayList<{element}>(Arrays.asList({items}))"
+        return (
+            f"new {element}[]{{{items}}}"
+            if declared == "Array"
+            else f"new ArrayList<{element}>(Arrays.asList({items}))"
+        )
     pairs = {key: source(item, "any", language, inner=True) for key, item in value.items()}
     if java:
         puts = " ".join(f'put("{key}", {item});' for key, item in pairs.items())
@@ -538,7 +545,10 @@ def main() -> int:
     files = options.cases or ([] if options.category else [CASES])
     cases = [case for path in files for case in read_cases(path)]
     cases += [case for name in options.category for case in read_category(python, name)]
-    rows = candidates_of(cases, options.per_case, options.seed)
+    open_ended = [case for case in cases if not case["ground_truth"] and "irrelevance" not in case["category"]]
+    if open_ended:
+        print(f"{len(open_ended)} cases have no possible answers and are left out", file=sys.stderr)
+    rows = candidates_of([case for case in cases if case not in open_ended], options.per_case, options.seed)
     official = ask_official(python, rows)
     return report(rows, official, ask_ours(rows, official))
 
@@ -548,19 +558,21 @@ def report(rows: list[dict], official: list[dict], ours: list[tuple[bool, tuple[
     for title, key in (("category", "category"), ("mutation", "mutation")):
         counts: dict[str, Counter] = defaultdict(Counter)
         for row, kind, theirs in zip(rows, kinds, official, strict=True):
-            counts[row[key]].update([kind, "all", "valid" if theirs["valid"] else "invalid"])
-        print(f"{title:<22} {'pairs':>7} {'valid':>7} {'agree':>7} {'greedy':>7} {'raises':>7} {'disagree':>8}  agreement")
+            counts[row[key]].update([kind, "pairs", "valid" if theirs["valid"] else "invalid"])
+        columns = ("pairs", "valid", "agree", "greedy", "raises", "disagree")
+        print(f"{title:<22} {' '.join(f'{column:>8}' for column in columns)}  agreement")
         for name, count in sorted(counts.items()):
-            share = (count["agree"] + count["raises"]) / count["all"]
-            cells = " ".join(f"{count[kind]:>7}" for kind in ("all", "valid", "agree", "greedy", "raises"))
-            print(f"{name:<22} {cells} {count['disagree']:>8}  {share:.4%}")
+            share = (count["agree"] + count["raises"]) / count["pairs"]
+            print(f"{name:<22} {' '.join(f'{count[column]:>8}' for column in columns)}  {share:.4%}")
         print()
     total = Counter(kinds)
     print(f"all: {len(rows)} pairs, {dict(total)}")
     for row, kind, theirs, (mine, codes) in zip(rows, kinds, official, ours, strict=True):
         if kind in ("greedy", "disagree"):
-            print(f"{kind}: {row['case_id']} {row['mutation']}: official {theirs['valid']} ({theirs['error']}),", end=" ")
-            print(f"ours {mine} {codes}\n  calls   {json.dumps(row['calls'])}\n  answers {json.dumps(row['ground_truth'])}")
+            verdicts = f"official {theirs['valid']} ({theirs['error']}), ours {mine} {codes}"
+            print(f"{kind}: {row['case_id']} {row['mutation']}: {verdicts}")
+            print(f"  calls   {json.dumps(row['calls'])}")
+            print(f"  answers {json.dumps(row['ground_truth'])}")
     raised = Counter(theirs["error"].split(":")[0] for theirs in official if theirs["valid"] is None)
     for error, count in raised.most_common():
         print(f"the official checker {error} on {count} pairs; ours fails them")

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pytest_llmreplay.checks.comparison import Findings
 from pytest_llmreplay.checks.normal import alike, alike_but_case
 from pytest_llmreplay.checks.schema_check import check_against_schema
-from pytest_llmreplay.checks.shown import LONGEST, cut, excerpts, safe, typed
+from pytest_llmreplay.checks.shown import LONGEST, WHOLE, cut, excerpts, safe, typed
 from pytest_llmreplay.model.expectation import AnswerExpectation
 from pytest_llmreplay.model.outcome import Reason
 
@@ -33,7 +33,7 @@ def check_answer(expected: AnswerExpectation, answer: str, findings: Findings) -
 def _equals(expected: AnswerExpectation, answer: str) -> Iterator[Reason]:
     wanted = unicodedata.normalize("NFC", expected.equals or "")
     if alike(wanted, expected.text) != alike(answer, expected.text):
-        left, right = excerpts(typed(wanted), typed(answer), _SHOWN)
+        left, right = excerpts(typed(wanted, WHOLE), typed(answer, WHOLE), _SHOWN)
         message = f"the answer differs\n  expected {left}\n  actual   {right}"
         yield Reason("answer", "answer_differs", message, "equals", typed(wanted), typed(answer))
 

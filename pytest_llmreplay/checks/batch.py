@@ -10,7 +10,7 @@ from pytest_llmreplay.checks.called import read_calls
 from pytest_llmreplay.checks.calls import CallsCheck, CallsResult
 from pytest_llmreplay.checks.tool_schema import NO_TOOLS, OfferedTools, read_tools
 from pytest_llmreplay.model.errors import UserError
-from pytest_llmreplay.model.expectation import parse_expectation
+from pytest_llmreplay.model.expectation import Expectation, parse_expectation
 from pytest_llmreplay.model.outcome import Reason
 
 K = TypeVar("K")
@@ -30,9 +30,13 @@ class LineVerdict:
 
 
 class Batch:
-    """Compares line after line; equal expectations and equal lists of tools are compiled once."""
+    """Compares line after line; equal expectations and equal lists of tools are compiled once.
+
+    `left_out` are the parts of expectations that were met and not looked at, since there are only calls.
+    """
 
     def __init__(self) -> None:
+        self.left_out: set[str] = set()
         self._checks: dict[tuple[str, str], CallsCheck] = {}
         self._tools: dict[str, OfferedTools] = {"None": NO_TOOLS}
 
@@ -63,10 +67,11 @@ class Batch:
         check = self._checks.get(key)
         if check is None:
             _refuse_unusable(row)
-            expectation = parse_expectation(expect).calls  # type: ignore[arg-type]
-            if expectation is None:
+            expectation = parse_expectation(expect)  # type: ignore[arg-type]
+            if expectation.calls is None:
                 raise UserError("says nothing of the calls, and only calls are checked here", key="expect")
-            check = CallsCheck.of(expectation, self._offered(tools, key[1]))
+            self.left_out.update(other_parts(expectation))
+            check = CallsCheck.of(expectation.calls, self._offered(tools, key[1]))
             _keep(self._checks, key, check)
         elif not row.keys() <= _KEYS or "calls" not in row:
             _refuse_unusable(row)
@@ -83,6 +88,11 @@ class Batch:
                 raise UserError(str(error), key="tools") from error
             _keep(self._tools, key, offered)
         return offered
+
+
+def other_parts(expectation: Expectation) -> list[str]:
+    """The parts of an expectation that say nothing of calls."""
+    return [name for name in ("answer", "limits", "rubric") if getattr(expectation, name) is not None]
 
 
 def result_data(result: CallsResult) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pytest_llmreplay.checks.called import Call
 from pytest_llmreplay.checks.coercion import json_type
 from pytest_llmreplay.checks.patterns import MISSING, Difference, Pattern
-from pytest_llmreplay.checks.shown import call_text, cut, excerpts, safe, typed
+from pytest_llmreplay.checks.shown import WHOLE, call_text, cut, excerpts, safe, typed
 from pytest_llmreplay.model.outcome import Reason
 
 WIDTH = 100
-MOST_CALLS = 8
-MOST_REASONS = 12
+MOST_LINES = 24
+MOST_CALLS = 5
 
 
 def difference_message(call: Call, difference: Difference) -> str:
@@ -25,7 +25,7 @@ def difference_message(call: Call, difference: Difference) -> str:
         return f"{name}: {place} is missing, expected {cut(wanted, WIDTH)}"
     if difference.code == "unexpected_argument":
         return f"{name}: {place} is not expected, got {typed(difference.actual, WIDTH)}"
-    got = typed(difference.actual)
+    got = typed(difference.actual, WHOLE)
     kind = f" ({json_type(difference.actual)})" if difference.code == "type_error" else ""
     if len(got) + len(wanted) <= WIDTH // 2 + 10:
         return f"{name}: {place} is {got}{kind}, expected {wanted}"
@@ -39,7 +39,7 @@ def called_text(calls: Sequence[Call]) -> str:
         return "nothing was called"
     shown = "; ".join(call_of(call, 60) for call in calls[:MOST_CALLS])
     more = f"; and {len(calls) - MOST_CALLS} more" if len(calls) > MOST_CALLS else ""
-    return f"called: {cut(shown, 3 * WIDTH)}{more}"
+    return f"called: {cut(shown, WIDTH)}{more}"
 
 
 def call_of(call: Call, longest: int = WIDTH) -> str:
@@ -66,13 +66,14 @@ def screen(expected: Sequence[str], calls: Sequence[Call], reasons: Sequence[Rea
         reasons: why it does not pass, failures first.
     """
     lines = [*_listed("expected", list(expected)), *_listed("called", [call_of(call) for call in calls])]
-    for reason in reasons[:MOST_REASONS]:
-        first, *rest = reason.message.splitlines() or [""]
-        lines.append(f"{reason.code}: {first}")
-        lines += [f"  {line}" for line in rest]
-    if len(reasons) > MOST_REASONS:
-        lines.append(f"(+{len(reasons) - MOST_REASONS} more reasons; --json shows all)")
-    return "\n".join(lines)
+    for shown, reason in enumerate(reasons):
+        first, *rest = reason.message.split("\n")
+        told = [f"{reason.code}: {first}", *(f"  {line}" for line in rest)]
+        if len(lines) + len(told) >= MOST_LINES:
+            lines.append(f"(+{len(reasons) - shown} more reasons)")
+            break
+        lines += told
+    return "\n".join(cut(line, WIDTH + 20) for line in lines)
 
 
 def _listed(title: str, values: list[str]) -> list[str]:

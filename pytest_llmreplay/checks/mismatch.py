@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pytest_llmreplay.checks.assignment import NOBODY, in_order_assignment, positional_assignment
 from pytest_llmreplay.checks.comparison import Comparison, Findings, candidates_of, groups_of, indexes_by_name
 from pytest_llmreplay.checks.messages import (
+    WIDTH,
     actual_repr,
     call_of,
     called_text,
@@ -105,7 +106,7 @@ def _explain_order(comparison: Comparison, findings: Findings) -> None:
     if complete or astray or in_order_assignment(paired, groups) is None:
         wanted = ", ".join(safe(pattern.name) for pattern in comparison.patterns)
         got = ", ".join(safe(call.name) for call in comparison.calls)
-        message = f"the calls came in another order\n  expected {cut(wanted, 200)}\n  actual   {cut(got, 200)}"
+        message = f"the calls came in another order\n  expected {cut(wanted, WIDTH)}\n  actual   {cut(got, WIDTH)}"
         findings.failures.append(
             Reason("calls", "wrong_order", message, "expected", cut(wanted, LONGEST), cut(got, LONGEST))
         )

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from pytest_llmreplay.checks.coercion import json_type
 from pytest_llmreplay.checks.normal import alike
-from pytest_llmreplay.checks.shown import typed
+from pytest_llmreplay.checks.shown import WHOLE, typed
 from pytest_llmreplay.model.matchers import Approx, TextRules
 
 
@@ -83,11 +83,11 @@ class Scalar(NamedTuple):
         """The value's repr."""
         approx, text = self.rules.approx, self.rules.text
         if approx is not None and json_type(self.value) in ("integer", "number"):
-            return f"approx({typed(self.value)}, abs={approx.abs:g}, rel={approx.rel:g})"
+            return f"approx({typed(self.value, WHOLE)}, abs={approx.abs:g}, rel={approx.rel:g})"
         if text is not None and isinstance(self.value, str):
             said = [name for name in ("trim", "casefold", "collapse_ws") if getattr(text, name)]
-            return f"text({typed(self.value)}{''.join(f', {name}' for name in said)})"
-        return typed(self.value)
+            return f"text({typed(self.value, WHOLE)}{''.join(f', {name}' for name in said)})"
+        return typed(self.value, WHOLE)
 
     def _equals(self, actual: Any) -> bool:
         value = self.value

@@ -7,6 +7,8 @@ from typing import Any
 
 LONGEST = 2000
 """Most characters of a value in an outcome's reason; the outcome holds the whole call beside it."""
+WHOLE = 10_000_000
+"""For values of which a part is chosen later."""
 
 
 def typed(value: Any, longest: int = LONGEST) -> str:

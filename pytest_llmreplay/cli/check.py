@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -19,6 +17,8 @@ if TYPE_CHECKING:
     from pytest_llmreplay.model.expectation import Expectation
 
 PASSED, FAILED, USAGE, UNMEASURED = 0, 1, 2, 10
+# The first of these that a batch met decides.
+_EXIT_CODES = {"unreadable": USAGE, "failed": FAILED, "unmeasured": UNMEASURED}
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 
@@ -47,7 +47,7 @@ def check(expect: Path | None, calls: Path | None, tools: Path | None, batch: Pa
 
 def _check_one(expect: Path, calls: Path, tools: Path | None, as_json: bool) -> NoReturn:
     from pytest_llmreplay.checks import CallsCheck
-    from pytest_llmreplay.checks.batch import result_data
+    from pytest_llmreplay.checks.batch import other_parts, result_data
     from pytest_llmreplay.checks.called import read_calls
     from pytest_llmreplay.checks.messages import screen
     from pytest_llmreplay.checks.tool_schema import read_tools
@@ -55,7 +55,7 @@ def _check_one(expect: Path, calls: Path, tools: Path | None, as_json: bool) -> 
     expectation = _read_expectation(expect)
     if expectation.calls is None:
         raise UserError("says nothing of the calls, and only calls are checked here", file=str(expect), key="expect")
-    _say_what_is_left_out(expectation)
+    _say_what_is_left_out(other_parts(expectation))
     try:
         offered = read_tools(None if tools is None else _read_tools(tools))
     except ValueError as error:
@@ -67,6 +67,7 @@ def _check_one(expect: Path, calls: Path, tools: Path | None, as_json: bool) -> 
         click.echo(json.dumps(result_data(result), indent=2))
     elif result.passed:
         click.echo(f"passed: {_counted(len(made), 'call')}, {_described(compiled)}")
+        click.echo(f"next: pytest-llmreplay promote LOGS --expect {expect}")
     else:
         click.echo(screen(_wanted(compiled), made, [*result.failures, *result.unmeasured]))
         click.echo("next: mend the prompt, the tool or the expectation; --json shows every detail")
@@ -78,7 +79,7 @@ def _check_batch(path: Path) -> NoReturn:
 
     batch = Batch()
     counts: Counter[str] = Counter()
-    with _lines(path) as lines:
+    with _opened(path) as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
@@ -88,26 +89,15 @@ def _check_batch(path: Path) -> NoReturn:
             sys.stdout.write("\n")
     sys.stdout.flush()
     shown = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no lines"
-    click.echo(f"{shown}", err=True)
-    sys.exit(
-        USAGE
-        if counts["unreadable"]
-        else FAILED
-        if counts["failed"]
-        else UNMEASURED
-        if counts["unmeasured"]
-        else PASSED
-    )
+    click.echo(shown, err=True)
+    _say_what_is_left_out(sorted(batch.left_out))
+    sys.exit(next((code for status, code in _EXIT_CODES.items() if counts[status]), PASSED))
 
 
-@contextmanager
-def _lines(path: Path) -> Iterator[Iterable[str]]:
-    if str(path) == "-":
-        yield sys.stdin
-        return
+def _opened(path: Path) -> IO[str]:
+    """A file, or standard input for `-`; bytes that are no UTF-8 stay what they are and make the line unreadable."""
     try:
-        with path.open(encoding="utf-8", errors="surrogateescape") as file:
-            yield file
+        return click.open_file(str(path), encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", file=str(path)) from error
 
@@ -134,17 +124,12 @@ def _read_tools(path: Path) -> list[Any]:
 
 
 def _read_json(path: Path) -> Any:
-    name = str(path)
-    try:
-        text = sys.stdin.read() if name == "-" else path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror or error}", file=name) from error
-    except UnicodeDecodeError as error:
-        raise UserError("is not UTF-8 text", file=name) from error
+    with _opened(path) as file:
+        text = file.read()
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"is not JSON: {error}", file=name) from error
+        raise UserError(f"is not JSON: {error}", file=str(path)) from error
 
 
 def _calls_in(data: Any, path: Path) -> list[Any]:
@@ -156,8 +141,7 @@ def _calls_in(data: Any, path: Path) -> list[Any]:
     return data
 
 
-def _say_what_is_left_out(expectation: Expectation) -> None:
-    parts = [name for name in ("answer", "limits", "rubric") if getattr(expectation, name) is not None]
+def _say_what_is_left_out(parts: list[str]) -> None:
     if parts:
         click.echo(f"not looked at here, for there are only calls: {', '.join(parts)}", err=True)
 

@@ -14,13 +14,17 @@ from pytest_llmreplay.report.text import printable
 _COMMANDS: Mapping[str, str] = {
     "baseline": "pytest_llmreplay.cli.baseline:baseline",
     "check": "pytest_llmreplay.cli.check:check",
+    "compare": "pytest_llmreplay.cli.compare:compare",
     "doctor": "pytest_llmreplay.cli.doctor:doctor",
+    "gate": "pytest_llmreplay.cli.gate:gate",
     "golden": "pytest_llmreplay.cli.golden:golden",
     "init": "pytest_llmreplay.cli.init:init",
     "local-model": "pytest_llmreplay.cli.local_model:local_model",
     "promote": "pytest_llmreplay.cli.promote:promote",
+    "report": "pytest_llmreplay.cli.report:report",
     "traces": "pytest_llmreplay.cli.traces:traces",
     "validate": "pytest_llmreplay.cli.validate:validate",
+    "waive": "pytest_llmreplay.cli.waive:waive",
 }
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from pytest_llmreplay.config.environment import load_environment
 from pytest_llmreplay.config.expectations import load_expectations
+from pytest_llmreplay.config.gate import load_gate
 from pytest_llmreplay.config.schemas import FILES
 from pytest_llmreplay.config.variant import MessagesFile, ToolsFile, load_variant
+from pytest_llmreplay.config.waivers import load_waivers
 from pytest_llmreplay.config.yaml_file import read_yaml
 from pytest_llmreplay.model.errors import Problems, UserError
 from pytest_llmreplay.model.variant import Variant
@@ -29,6 +31,8 @@ def check_configs(folder: Path, root: Path) -> tuple[list[Variant], list[UserErr
         "expectations": lambda path: load_expectations(path, root=root),
         "tools": lambda path: parse_written(ToolsFile, read_yaml(path, kind="tools"), file=str(path)),
         "messages": lambda path: parse_written(MessagesFile, read_yaml(path, kind="messages"), file=str(path)),
+        "gate": load_gate,
+        "waivers": load_waivers,
     }
     for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
         try:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pytest_llmreplay.compare.policy import GatePolicy, Waivers
 from pytest_llmreplay.config.environment import EnvironmentFile
 from pytest_llmreplay.config.variant import MessagesFile, ToolsFile, VariantFile
 from pytest_llmreplay.model.expectation import Expectation
@@ -27,6 +28,8 @@ FILES: Mapping[str, type[BaseModel]] = {
     "expectations": ExpectationsFile,
     "tools": ToolsFile,
     "messages": MessagesFile,
+    "gate": GatePolicy,
+    "waivers": Waivers,
 }
 
 

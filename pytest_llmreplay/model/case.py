@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pytest_llmreplay.model.canonical import canonical_arguments, digest
-from pytest_llmreplay.model.conversation import Message, Step, Tool
+from pytest_llmreplay.model.conversation import Message, Step, Tool, tools_digest
 
 Kind = Literal["incident", "control"]
 CaseStatus = Literal["draft", "open", "fixed", "retired"]
@@ -92,7 +92,7 @@ class Case:
             {
                 "messages": [message.to_openai() for message in self.messages],
                 "turn": self.turn,
-                "tools": None if self.tools is None else [[t.to_openai(), t.effect] for t in self.tools],
+                "tools": None if self.tools is None else tools_digest(self.tools),
                 "vars": dict(self.vars),
                 "occurred_at": self.occurred_at,
                 "recorded_results": [[r.turn, r.name, r.arguments, r.result] for r in self.recorded_results],

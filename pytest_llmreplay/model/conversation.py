@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
+
+from pytest_llmreplay.model.canonical import canonical_json, digest
 
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 Effect = Literal["read", "write"]
@@ -199,6 +202,18 @@ def last_assistant_turn(messages: Sequence[Message]) -> int | None:
         if any(message.role == "assistant" for message in messages[turn.start : turn.stop]):
             return turn.number
     return None
+
+
+@lru_cache(maxsize=256)
+def tools_json(tools: tuple[Tool, ...]) -> str:
+    """The tools as the canonical JSON of a request; kept, since the cases of a suite mostly share them."""
+    return canonical_json([tool.to_openai() for tool in tools])
+
+
+@lru_cache(maxsize=256)
+def tools_digest(tools: tuple[Tool, ...]) -> str:
+    """Digest of the tools and their effects."""
+    return digest([tools_json(tools), [tool.effect for tool in tools]])
 
 
 def calls_of(messages: Sequence[Message]) -> tuple[ToolCall, ...]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pytest_llmreplay.model.canonical import digest
-from pytest_llmreplay.model.conversation import Message, Tool
+from pytest_llmreplay.model.conversation import Message, Tool, tools_digest
 from pytest_llmreplay.model.written import Written
 
 _PACE = {"max_concurrency", "timeout_s", "requests_per_minute", "tokens_per_minute", "prices", "api_key_env"}
@@ -98,7 +98,7 @@ class Variant:
             {
                 "target": target,
                 "system_prompt": self.system_prompt,
-                "tools": None if self.tools is None else [[t.to_openai(), t.effect] for t in self.tools],
+                "tools": None if self.tools is None else tools_digest(self.tools),
                 "examples": [message.to_openai() for message in self.examples],
                 "replay": self.replay.model_dump(mode="json"),
             }

@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-from pytest_llmreplay.model.conversation import Message
+from pytest_llmreplay.model.conversation import Message, tools_json
 from pytest_llmreplay.model.errors import InfrastructureError
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest
 from pytest_llmreplay.model.variant import ModelTarget
@@ -37,6 +39,8 @@ class OpenAIProvider:
         self._model = model
         self._url = api_base.rstrip("/") + "/chat/completions"
         self._key: str | None = None
+        # Found once; aiohttp's own `trust_env` looks again, in another thread, for every request.
+        self._proxy = _proxy_for(self._url)
         self._identity = f"openai {without_credentials(api_base)}"
         self._session: aiohttp.ClientSession | None = None
 
@@ -57,7 +61,7 @@ class OpenAIProvider:
         session = self._opened()
         started = time.perf_counter()
         try:
-            async with session.post(self._url, data=self._body(request)) as response:
+            async with session.post(self._url, data=self._body(request), proxy=self._proxy) as response:
                 body = await response.read()
                 if response.status >= 400:
                     raise self._refused(response.status, body, response.headers.get("Retry-After"))
@@ -92,7 +96,6 @@ class OpenAIProvider:
                 connector=aiohttp.TCPConnector(limit=0),
                 timeout=aiohttp.ClientTimeout(total=self._config.timeout_s),
                 headers=headers,
-                trust_env=True,
             )
         return self._session
 
@@ -102,9 +105,10 @@ class OpenAIProvider:
             "messages": [message.to_openai() for message in request.messages],
             **request.params,
         }
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         if request.tools:
-            body["tools"] = [tool.to_openai() for tool in request.tools]
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+            text = f'{text[:-1]},"tools":{tools_json(request.tools)}}}'
+        return text.encode("utf-8", "replace")
 
     def _refused(self, status: int, body: bytes, retry_after: str | None) -> InfrastructureError:
         text = body[:2000].decode("utf-8", "replace")
@@ -146,6 +150,14 @@ class OpenAIProvider:
 
     def _secrets(self) -> Iterable[str]:
         return [self._key] if self._key else []
+
+
+def _proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for a URL, as for every program."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def _count(value: Any) -> int | None:

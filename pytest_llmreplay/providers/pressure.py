@@ -187,7 +187,10 @@ class PressedProvider:
             tokens = (reply.input_tokens or 0) + (reply.output_tokens or 0)
             self._gate.succeeded(tokens)
             self._budget.spend(tokens=tokens, cost_usd=reply.cost_usd or 0.0)
-            return reply
+        # Answers come in bunches. Whoever waits at the gate sends first, and what this answer is good for is worked out
+        # while the endpoint works on the next ones.
+        await asyncio.sleep(0)
+        return reply
 
     def _backoff(self, attempt: int) -> float:
         """Exponential backoff with full jitter."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pytest_llmreplay.model.canonical import digest
-from pytest_llmreplay.model.conversation import Message
+from pytest_llmreplay.model.canonical import digest, text_digest
+from pytest_llmreplay.model.conversation import Message, tools_json
 from pytest_llmreplay.model.errors import RecordingMissing
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest, Provider, Recordings
 
@@ -40,17 +41,18 @@ class RecordedProvider:
             RecordingMissing: the mode allows no request and nothing is recorded.
             InfrastructureError: the provider gave no usable answer.
         """
-        plain = plain_request(request)
-        key = recording_key(plain, provider=self.identity, trial=trial)
+        key = recording_key(request, provider=self.identity, trial=trial)
         if self._mode != "all":
             recorded = self._recordings.find(key)
             if recorded is not None:
                 return reply_from_record(recorded)
             if self._mode == "none" or (self._mode == "once" and self._recordings.had_any):
-                raise RecordingMissing(self._miss(plain))
+                raise RecordingMissing(self._miss(plain_request(request)))
         reply = await self._provider.complete(request, trial=trial)
         response = reply_to_record(reply)
-        self._recordings.add(key, request=plain, response=response, provider=self.identity, trial=trial)
+        self._recordings.add(
+            key, request=plain_request(request), response=response, provider=self.identity, trial=trial
+        )
         return reply
 
     async def close(self) -> None:
@@ -68,14 +70,23 @@ def plain_request(request: ModelRequest) -> dict[str, Any]:
     return {
         "model": request.model,
         "messages": [message.to_openai() for message in request.messages],
-        "tools": [tool.to_openai() for tool in request.tools],
+        "tools": json.loads(tools_json(request.tools)),
         "params": dict(request.params),
     }
 
 
-def recording_key(plain: Mapping[str, Any], *, provider: str, trial: int) -> str:
+def recording_key(request: ModelRequest, *, provider: str, trial: int) -> str:
     """The key of a recording: a digest of the canonical request, the provider's identity and the trial."""
-    return digest({"request": plain, "provider": provider, "trial": trial})
+    return digest(
+        {
+            "model": request.model,
+            "messages": [message.to_openai() for message in request.messages],
+            "tools": text_digest(tools_json(request.tools)),
+            "params": dict(request.params),
+            "provider": provider,
+            "trial": trial,
+        }
+    )
 
 
 def reply_to_record(reply: ModelReply) -> dict[str, Any]:

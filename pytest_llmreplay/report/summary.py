@@ -11,11 +11,11 @@ from typing import Any
 from tabulate import tabulate
 
 from pytest_llmreplay.compare.ratchet import item_verdict
-from pytest_llmreplay.model.outcome import Outcome
+from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus
 from pytest_llmreplay.report.text import one_line
 
 _MOST_NAMES = 10
-_STATUSES = ("passed", "failed", "error", "unmeasured", "not_run")
+_STATUSES: tuple[OutcomeStatus, ...] = ("passed", "failed", "error", "unmeasured", "not_run")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ from pytest_llmreplay.session.ways import way_to
 from pytest_llmreplay.store.recordings import RecordingStore
 from pytest_llmreplay.store.runs import RunStore
 
+# While one window of requests is under way, the next one is made ready and waits at the gate.
+_WINDOWS = 2
 _NAMED_PACKAGES = ("pytest-llmreplay", "pytest", "litellm", "pyarrow", "aiohttp", "xllamacpp")
 
 
@@ -66,7 +68,7 @@ class Host:
         self.outcomes: dict[tuple[str, str, int], Outcome] = {}
         self.engine = LocalEngine(
             self._replay,
-            window=max(window_of(variant) for variant in variants.values()),
+            window=_WINDOWS * max(window_of(variant) for variant in variants.values()),
             cleanup=close_all(replayers),
         )
 

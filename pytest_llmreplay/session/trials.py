@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from pytest_llmreplay.checks import check_trajectory
-from pytest_llmreplay.model.canonical import canonical_json
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.errors import AccessDenied, InfrastructureError, NotRun, Unmeasurable, UserError
 from pytest_llmreplay.model.expectation import Expectation, parse_expectation
@@ -139,20 +136,12 @@ class TrialRunner:
 
 
 def expectation_of(case: Case, file: str) -> Expectation:
-    """The expectation of a case; equal expectations are parsed once.
+    """The expectation of a case.
 
     Raises:
         UserError: it has a mistake.
     """
-    return _parsed(canonical_json(case.expect), f"{file}::{case.case_id}")
-
-
-@lru_cache(maxsize=1024)
-def _parsed(expect: str, file: str) -> Expectation:
-    import json
-
-    data: dict[str, Any] = json.loads(expect)
-    return parse_expectation(data, file=file)
+    return parse_expectation(case.expect, file=f"{file}::{case.case_id}")
 
 
 def _described(error: Exception) -> str:

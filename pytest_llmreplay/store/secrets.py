@@ -5,8 +5,10 @@ Callers hand over requests without credentials; this is for the day when one doe
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 REMOVED = "[removed]"
@@ -28,7 +30,19 @@ def without_secrets(value: Any, name: str = "") -> Any:
     What stands under `messages`, `tools` and `input` was said in the conversation: entries named like a credential go
     there too, when they hold a text, but its texts stay as they are.
     """
+    if isinstance(value, Mapping) and isinstance(value.get("tools"), list):
+        rest = {key: item for key, item in value.items() if key != "tools"}
+        return {
+            **_cleaned(rest, in_conversation=name in _CONVERSATION),
+            "tools": _cleaned_tools(json.dumps(value["tools"])),
+        }
     return _cleaned(value, in_conversation=name in _CONVERSATION)
+
+
+@lru_cache(maxsize=256)
+def _cleaned_tools(tools: str) -> Any:
+    """The tools of a request, which are the same in most requests of a suite and most of its length."""
+    return _cleaned(json.loads(tools), in_conversation=True)
 
 
 def clean_text(text: str) -> str:
@@ -60,8 +74,11 @@ def _cleaned(value: Any, *, in_conversation: bool) -> Any:
 
 
 def _is_secret_name(name: object) -> bool:
-    if not isinstance(name, str):
-        return False
+    return isinstance(name, str) and _names_a_secret(name)
+
+
+@lru_cache(maxsize=4096)
+def _names_a_secret(name: str) -> bool:
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-", "_")
     return _SECRET_NAME.search(snake) is not None
 

@@ -13,7 +13,7 @@ from pytest_llmreplay.traces.gather import Group
 from pytest_llmreplay.traces.jsonable import dump
 from pytest_llmreplay.traces.parts import UNAVAILABLE, with_marked_media
 from pytest_llmreplay.traces.spans import Score, Span, told
-from pytest_llmreplay.traces.stitch import Stitcher, Thread
+from pytest_llmreplay.traces.stitch import Stitcher, Thread, split_system
 from pytest_llmreplay.traces.times import iso
 
 _KEPT_STEPS = 1000
@@ -79,19 +79,18 @@ def _marked(messages: tuple[Message, ...] | None) -> tuple[Message, ...] | None:
 
 def _with_lost_input(call: Span, stitcher: Stitcher, around: _Around) -> Span:
     """A call whose answer was logged and its input was not: what must have been there is marked as unavailable."""
-    if call.messages or not call.output or call.previous is not None:
+    system, body = split_system(call.messages or ())
+    if body or not call.output or call.previous is not None:
         return call
     known = stitcher.main()
     last = known.body[-1] if known and known.body else None
-    history = (*known.system, *known.body) if known else ()
+    added: tuple[Message, ...] = ()
     if last is not None and last.role == "assistant" and last.tool_calls:
-        added = tuple(
-            _result(tool_call, around.tools, after=None) or _unknown_result(tool_call) for tool_call in last.tool_calls
-        )
+        results = results_of(last.tool_calls, around.tools, before=call.started)
+        added = tuple(r or _unknown_result(c) for r, c in zip(results, last.tool_calls, strict=True))
     elif last is None or last.role == "assistant":
         added = (Message("user", None, content_parts=_unavailable("message")),)
-    else:
-        added = ()
+    history = (*(system or known.system), *known.body) if known else system
     return replace(call, messages=(*history, *added))
 
 
@@ -103,18 +102,32 @@ def _unknown_result(call: ToolCall) -> Message:
     return Message("tool", None, content_parts=_unavailable("message"), tool_call_id=call.id)
 
 
-def _result(call: ToolCall, tools: Sequence[Span], *, after: float | None) -> Message | None:
-    """The result of a call, from the span of the tool that ran."""
-    for span in tools:
-        same = span.tool_call_id == call.id if span.tool_call_id and call.id else _same_call(span, call)
-        late = after is None or span.started is None or span.started >= after
-        if same and late and span.result is not None:
-            return Message("tool", span.result, tool_call_id=call.id)
-    return None
+def results_of(
+    calls: Sequence[ToolCall], tools: Sequence[Span], *, after: float | None = None, before: float | None = None
+) -> list[Message | None]:
+    """The results of calls, from the spans of the tools that ran meanwhile; each span answers one call."""
+    left = [
+        span
+        for span in tools
+        if span.result is not None
+        and (after is None or span.started is None or span.started >= after)
+        and (before is None or span.started is None or span.started <= before)
+    ]
+    results: list[Message | None] = []
+    for call in calls:
+        found = next((span for span in left if _answers(span, call)), None)
+        if found is not None:
+            left.remove(found)
+        results.append(None if found is None else Message("tool", found.result, tool_call_id=call.id))
+    return results
 
 
-def _same_call(span: Span, call: ToolCall) -> bool:
-    return span.name == call.name and canonical_arguments(span.input or "") == canonical_arguments(call.arguments)
+def _answers(span: Span, call: ToolCall) -> bool:
+    """Whether a tool's span is that of a call: by its id, else by name and, where they are logged, arguments."""
+    if span.tool_call_id and call.id:
+        return span.tool_call_id == call.id
+    known = span.input is None or canonical_arguments(span.input) == canonical_arguments(call.arguments)
+    return span.name == call.name and known
 
 
 def _others(threads: Sequence[Thread], main: Thread, *, joined: bool) -> tuple[list[Thread], list[Thread]]:
@@ -192,7 +205,7 @@ def _answered(thread: Thread, tools: Sequence[Span], last: Span) -> tuple[Messag
     messages = thread.messages
     if not messages or not messages[-1].tool_calls:
         return messages
-    results = [_result(call, tools, after=last.started) for call in messages[-1].tool_calls]
+    results = results_of(messages[-1].tool_calls, tools, after=last.started)
     return (*messages, *(result for result in results if result is not None))
 
 

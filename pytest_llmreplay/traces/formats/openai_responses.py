@@ -22,7 +22,7 @@ _ITEMS = (*_CALLS, *_RESULTS, "reasoning", "item_reference")
 def accepts(record: Any) -> bool:
     """A request with `input`, a response with `output`, or a list of items."""
     if isinstance(record, list):
-        return is_item(record[0]) if record else False
+        return any(is_item(item) for item in record)
     request = call_log.request_of(record)
     if request is None:
         return False
@@ -43,7 +43,7 @@ def is_item(value: Any) -> bool:
     typed = isinstance(content, list) and any(
         isinstance(p, Mapping) and p.get("type") in ("input_text", "output_text") for p in content
     )
-    return value.get("type") in _ITEMS or typed or (set(value) == {"role", "content"} and isinstance(content, str))
+    return value.get("type") in _ITEMS or typed
 
 
 def read(record: Any, place: Place) -> Iterator[Span]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,9 +42,7 @@ def read(span: RawSpan) -> Span:
     """
     attributes = span.attributes
     kind = kind_of(attributes, span.name)
-    name = LATEST if any(key in attributes for key in ("gen_ai.input.messages", "gen_ai.output.messages")) else EVENTS
-    if any(key.endswith("_ref") for key in attributes if key.startswith("gen_ai.")):
-        name = UPLOAD
+    name = _format_of(attributes)
     found = call(attributes, span.place) if kind == "llm" else step(attributes)
     common = {**span.common(), **ids(attributes), "metadata": metadata(span)}
     events = tuple(event for event in (_span_event(*e) for e in span.events) if event is not None)
@@ -60,6 +59,12 @@ def read(span: RawSpan) -> Span:
         kind=kind,
         **{**common, **found, "error": common["error"]},
     )
+
+
+def _format_of(attributes: Mapping[str, Any]) -> str:
+    if any(key.startswith("gen_ai.") and key.endswith("_ref") for key in attributes):
+        return UPLOAD
+    return LATEST if "gen_ai.input.messages" in attributes or "gen_ai.output.messages" in attributes else EVENTS
 
 
 def kind_of(attributes: Mapping[str, Any], name: str) -> SpanKind:
@@ -104,57 +109,19 @@ def metadata(span: RawSpan) -> dict[str, Any]:
     own = {
         key.removeprefix(prefix): value
         for key, value in span.attributes.items()
-        if not key.startswith(_TAKEN) and isinstance(value, (str, int, float, bool, list)) and not _is_content(value)
+        if not _TAKEN.match(key) and isinstance(value, (str, int, float, bool, list)) and not _is_content(value)
     }
     used = (*fields.CONVERSATION, *fields.SESSION, *fields.USER, "session.id", "user.id", "enduser.id")
     return {**fields.without(resource), **fields.without(own, *used)}
 
 
-_TAKEN = (
-    *(
-        "gen_ai.",
-        "llm.",
-        "openai.",
-        "server.",
-        "http.",
-        "url.",
-        "network.",
-        "client.",
-        "user_agent.",
-        "logfire.",
-        "ai.",
-    ),
-    *(
-        "traceloop.entity.",
-        "traceloop.span.",
-        "traceloop.workflow.",
-        "input.",
-        "output.",
-        "openinference.",
-        "tool",
-        "langfuse.",
-    ),
-    *(
-        "pydantic_ai.",
-        "model_request_parameters",
-        "all_messages_events",
-        "events",
-        "retrieval.",
-        "error.",
-        "operation.",
-    ),
-    *(
-        "final_result",
-        "agent_name",
-        "model_name",
-        "session.",
-        "user.",
-        "metadata",
-        "embedding.",
-        "reranker.",
-        "exception.",
-    ),
+_TAKEN = re.compile(
+    r"(gen_ai|llm|openai|server|http|url|network|client|user_agent|logfire|ai|code|process|telemetry|host|input|output"
+    r"|openinference|tool|langfuse|pydantic_ai|model_request_parameters|all_messages_events|events|request_data"
+    r"|response_data|retrieval|error|operation|final_result|agent_name|model_name|session|user|metadata|embedding"
+    r"|reranker|exception|async|duration|tool_call|tool_arguments|tool_response|traceloop\.(entity|span|workflow))(\.|$)"
 )
+"""Attributes that are content, are said elsewhere, or describe the machine."""
 
 
 def _is_content(value: Any) -> bool:
@@ -176,7 +143,7 @@ def call(attributes: Mapping[str, Any], place: Place) -> dict[str, Any]:
     if system and (asked is None or not asked or asked[0].role != "system"):
         asked = (*instructions(system), *(asked or ()))
     output = None if not answered else messages_of(answered)
-    reasons = get("gen_ai.response.finish_reasons")
+    reasons = loosened(get("gen_ai.response.finish_reasons"))
     own = (
         answered[0].get("finish_reason")
         if isinstance(answered, list) and answered and isinstance(answered[0], Mapping)
@@ -320,7 +287,7 @@ def from_log(log: RawLog) -> Span | None:
         kind = kind_of(given, "")
         found = call(given, log.place) if kind == "llm" else step(given)
         return Span(
-            format=LATEST,
+            format=_format_of(given),
             place=log.place,
             span_id=log.span_id,
             trace_id=log.trace_id,

@@ -89,13 +89,22 @@ def _legacy(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _messages(found: Any, role: str = "") -> tuple[tuple[Message, ...] | None, tuple[str, ...]]:
-    """The messages by number; those that are missing were cut by a limit on the number of attributes."""
+    """The messages by number, as far as they are there; and what is not.
+
+    Missing numbers were cut by a limit on attributes. From a message with an image on, nothing is written but the role.
+    """
     if not isinstance(found, list):
         return None, ()
-    messages = [_message(item, role) for item in found if isinstance(item, Mapping)]
     gaps = sum(item is None for item in found)
     lost = (f"{gaps} messages, cut by a limit on attributes",) if gaps else ()
-    whole = [m for m in messages if m is not None]
+    messages = [_message(item, role) for item in found if isinstance(item, Mapping)]
+    whole = [message for message in messages if message is not None]
+    broken = next(
+        (i for i, m in enumerate(whole) if m.role == "user" and m.content is None and m.content_parts is None), None
+    )
+    if broken is not None:
+        lost = (*lost, "the input of a call, from a message with an image on")
+        whole = [message for message in whole[:broken] if message.role in ("system", "developer")]
     return (tuple(whole) if whole else None), lost
 
 

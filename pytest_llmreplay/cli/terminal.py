@@ -1,0 +1,30 @@
+"""Printing what may hold text of models: for a person on a terminal, and where a CI runner reads along."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+
+import click
+
+from pytest_llmreplay.report.github import fenced
+from pytest_llmreplay.report.paint import Screen
+
+
+def screen_of(quiet: bool, verbose: bool) -> Screen:
+    """The terminal at hand; a pipe is 100 columns wide and has no colour."""
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    width = shutil.get_terminal_size((100, 24)).columns
+    return Screen(width=width, colour=colour, verbosity=-1 if quiet else 1 if verbose else 0)
+
+
+def on_github() -> bool:
+    """Whether GitHub Actions reads what is printed."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def echo(text: str) -> None:
+    """Print, fenced against workflow commands where a runner would follow them."""
+    click.echo(fenced(text, secrets.token_hex(16)) if on_github() else text)

@@ -1,0 +1,48 @@
+"""Detector for keys, tokens and passwords."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from pytest_llmreplay.promote.redact.found import Found
+
+_TOKENS = re.compile(
+    r"(?<![\w-])(?:sk-[\w-]{16,}|pk_(?:live|test)_\w{16,}|[rs]k_(?:live|test)_\w{16,}|AIza[\w-]{30,}|ya29\.[\w.-]{20,}"
+    r"|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|xox[abposr]-[\w-]{10,}|(?:AKIA|ASIA)[0-9A-Z]{16}"
+    r"|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?|hf_\w{20,}|npm_\w{20,}|pypi-[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,})"
+)
+_ASSIGNED = re.compile(
+    r"(?i)(?<![a-z])(?:api[_ -]?key|access[_ -]?key|secret(?:[_ -]?(?:access[_ -]?)?key)?|auth[_ -]?token|access[_ -]?token"
+    r"|refresh[_ -]?token|client[_ -]?secret|password|passwd|pwd|passphrase)[\"']?\s*(?:is\s*:?|[:=])\s*[\"']?"
+    r"([^\s\"'<>\[\]]{6,})"
+)
+_BEARER = re.compile(r"(?i)\b(?:bearer|basic)\s+([\w.~+/=-]{16,})")
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [^-]*-----|\Z)", re.DOTALL)
+
+
+def secrets(text: str) -> Iterator[Found]:
+    """What detect-secrets knows by its form, well-known token prefixes, and what is assigned to a telling name."""
+    for pattern in (_TOKENS, _PRIVATE_KEY, *_known()):
+        for match in pattern.finditer(text):
+            yield Found(match.start(), match.end(), "secret")
+    for pattern in (_ASSIGNED, _BEARER):
+        for match in pattern.finditer(text):
+            if pattern is _BEARER or any(not c.isalpha() for c in match.group(1).rstrip(".,;:!?")):
+                stop = match.start(1) + len(match.group(1).rstrip(".,;:!?"))
+                yield Found(match.start(1), stop, "secret")
+
+
+@lru_cache(maxsize=1)
+def _known() -> tuple[re.Pattern[str], ...]:
+    """The patterns of detect-secrets; addresses of machines and logins in URLs have detectors of their own."""
+    from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+    from detect_secrets.plugins.base import RegexBasedDetector
+
+    others = ("IPPublicDetector", "BasicAuthDetector", "PrivateKeyDetector")
+    known: list[re.Pattern[str]] = []
+    for plugin in get_mapping_from_secret_type_to_class().values():
+        if issubclass(plugin, RegexBasedDetector) and plugin.__name__ not in others:
+            known.extend(plugin.denylist)
+    return tuple(known)

@@ -1,0 +1,175 @@
+"""Every text of a case that came from a conversation, each with its place, seen and put back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from pytest_llmreplay.model.canonical import canonical_arguments
+from pytest_llmreplay.model.case import Case, RecordedResult
+from pytest_llmreplay.model.conversation import Conversation, Message, Step, ToolCall
+from pytest_llmreplay.promote.redact.places import Places
+
+DEEPEST = 60
+_FIELD_IN_TEXT = re.compile(r"[\"'](\w{2,40})[\"']\s*:\s*[\"']([^\"'\n]{1,200})[\"']")
+
+
+class Place(NamedTuple):
+    """Where a text stands, and the kind of personal value that its place is for."""
+
+    path: str
+    kind: str | None = None
+
+
+Visit = Callable[[str, Place], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Visits every text; what `visit` returns stands in its place afterwards."""
+
+    visit: Visit
+    places: Places
+
+    def case(self, case: Case) -> Case:
+        """The case with every text visited; its tools are the application's own and are left alone."""
+        return replace(
+            case,
+            title=self._optional(case.title, "title"),
+            summary=self._optional(case.summary, "summary"),
+            intent=self._optional(case.intent, "intent"),
+            tags=tuple(self.visit(tag, Place("tags")) for tag in case.tags),
+            messages=self.messages(case.messages),
+            vars=self.data(case.vars, "vars"),
+            steps=tuple(self._step(step, f"steps[{i}]") for i, step in enumerate(case.steps)),
+            recorded_results=tuple(self._result(r, f"recorded_results[{i}]") for i, r in enumerate(case.recorded_results)),
+            expect=self.data(case.expect, "expect", bare_name=False),
+            metadata=self.data(case.metadata, "metadata", bare_name=False),
+            provenance=replace(
+                case.provenance,
+                trace_id=self._optional(case.provenance.trace_id, "provenance.trace_id"),
+                correlation_ids=self.data(case.provenance.correlation_ids, "provenance.correlation_ids", bare_name=False),
+            ),
+        )  # fmt: skip
+
+    def conversation(self, conversation: Conversation) -> Conversation:
+        """A conversation with every text visited."""
+        return replace(
+            conversation,
+            messages=self.messages(conversation.messages),
+            steps=tuple(self._step(step, f"steps[{i}]") for i, step in enumerate(conversation.steps)),
+            user_id=self._optional(conversation.user_id, "user_id", "user_id"),
+            session_id=self._optional(conversation.session_id, "session_id", "session_id"),
+            error=self._optional(conversation.error, "error"),
+            feedback=self.data(conversation.feedback, "feedback", bare_name=False),
+            metadata=self.data(conversation.metadata, "metadata", bare_name=False),
+        )
+
+    def messages(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """Messages with every text visited."""
+        return tuple(self._message(message, f"messages[{i}]") for i, message in enumerate(messages))
+
+    def data(self, value: Any, path: str, kind: str | None = None, *, bare_name: bool = True, depth: int = 0) -> Any:
+        """Plain data with every text, whole number and key visited; text that is JSON is looked into."""
+        if isinstance(value, str):
+            return self.text(value, path, kind, bare_name=bare_name, depth=depth)
+        if isinstance(value, bool) or value is None or depth > DEEPEST:
+            return value
+        if isinstance(value, int | float):
+            written = str(value)
+            visited = self.visit(written, Place(path, kind)) if isinstance(value, int) or kind else written
+            return value if visited == written else visited
+        if isinstance(value, Mapping):
+            return self._mapping(value, path, kind, bare_name, depth)
+        if isinstance(value, list | tuple):
+            return [
+                self.data(item, f"{path}[{i}]", kind, bare_name=bare_name, depth=depth + 1)
+                for i, item in enumerate(value)
+            ]
+        return value
+
+    def text(
+        self, text: str, path: str, kind: str | None = None, *, bare_name: bool = True, depth: int = 0
+    ) -> str:
+        """A text visited; a JSON object or list in it is visited part by part and spelt anew where one changed."""
+        if text.startswith("data:"):
+            return text
+        if kind is None and text.lstrip()[:1] in ("{", "[") and depth < DEEPEST:
+            try:
+                data = json.loads(text)
+            except (ValueError, RecursionError):
+                data = None
+            if isinstance(data, dict | list):
+                visited = self.data(data, path, None, bare_name=bare_name, depth=depth + 1)
+                return text if visited == data else _spelt_like(text, visited)
+        if kind is None and '"' in text and ":" in text:
+            text = self._fields(text, path, bare_name)
+        return self.visit(text, Place(path, kind))
+
+    def _fields(self, text: str, path: str, bare_name: bool) -> str:
+        """A text in which something is written like JSON: what stands there at a typed place is visited as such."""
+
+        def visited(match: re.Match[str]) -> str:
+            kind = self.places.kind_of(match[1], None, bare_name=bare_name)
+            if kind is None:
+                return match[0]
+            start, stop = match.start(2) - match.start(), match.end(2) - match.start()
+            return match[0][:start] + self.visit(match[2], Place(f"{path}.{match[1]}", kind)) + match[0][stop:]
+
+        return _FIELD_IN_TEXT.sub(visited, text)
+
+    def _mapping(self, value: Mapping[Any, Any], path: str, kind: str | None, bare_name: bool, depth: int) -> Any:
+        visited = {}
+        for key, item in value.items():
+            name = str(key)
+            below = self.places.kind_of(name, kind, bare_name=bare_name)
+            new_name = self.visit(name, Place(f"{path}.{name}"))
+            inside = bare_name or name in ("args", "arguments")
+            item_path = f"{path}.{name}" if new_name == name else f"{path}.(a key)"
+            visited[new_name] = self.data(item, item_path, below, bare_name=inside, depth=depth + 1)
+        return visited
+
+    def _message(self, message: Message, path: str) -> Message:
+        return replace(
+            message,
+            content=None if message.content is None else self.text(message.content, f"{path}.content"),
+            content_parts=None if message.content_parts is None else self.text(message.content_parts, f"{path}.content_parts"),
+            tool_calls=tuple(
+                ToolCall(call.id, call.name, self.text(call.arguments, f"{path}.tool_calls[{i}].arguments"))
+                for i, call in enumerate(message.tool_calls)
+            ),
+            name=self._optional(message.name, f"{path}.name", "name" if message.role == "user" else None),
+            refusal=self._optional(message.refusal, f"{path}.refusal"),
+        )  # fmt: skip
+
+    def _step(self, step: Step, path: str) -> Step:
+        return replace(
+            step,
+            input=None if step.input is None else self.text(step.input, f"{path}.input"),
+            output=None if step.output is None else self.text(step.output, f"{path}.output"),
+            document_ids=tuple(self.visit(name, Place(f"{path}.document_ids")) for name in step.document_ids),
+        )
+
+    def _result(self, result: RecordedResult, path: str) -> RecordedResult:
+        arguments = self.text(result.arguments, f"{path}.arguments")
+        return replace(
+            result,
+            arguments=result.arguments if arguments == result.arguments else canonical_arguments(arguments),
+            result=self.text(result.result, f"{path}.result"),
+        )
+
+    def _optional(self, text: str | None, path: str, kind: str | None = None) -> str | None:
+        return None if text is None else self.visit(text, Place(path, kind))
+
+
+def _spelt_like(text: str, data: Any) -> str:
+    """JSON of `data` with the separators and escapes that `text` uses."""
+    compact = '": ' not in text and '", ' not in text
+    separators = (",", ":") if compact else (", ", ": ")
+    indent = 2 if re.match(r"\s*[{\[]\n", text) else None
+    if indent is not None:
+        separators = (",", ": ")
+    return json.dumps(data, ensure_ascii=text.isascii() and "\\u" in text, separators=separators, indent=indent)

@@ -1,0 +1,69 @@
+"""Colour on a terminal, and text fitted to its width."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tabulate import tabulate
+
+from pytest_llmreplay.report.text import one_line, printable
+
+_CODES = {"red": 31, "green": 32, "yellow": 33, "bold": 1, "dim": 2}
+_NARROWEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A terminal: how wide it is and whether it shows colour; `verbosity` is −1 for quiet, 1 for everything."""
+
+    width: int = 100
+    colour: bool = False
+    verbosity: int = 0
+
+    def paint(self, text: str, *styles: str) -> str:
+        """The text in these styles, where the terminal has them."""
+        if not self.colour or not text:
+            return text
+        return f"\x1b[{';'.join(str(_CODES[style]) for style in styles)}m{text}\x1b[0m"
+
+    def line(self, text: str, indent: str = "") -> str:
+        """One line, cut at the edge."""
+        return indent + one_line(text, max(self.width - len(indent), _NARROWEST))
+
+    def paragraph(self, text: str, indent: str = "") -> str:
+        """A paragraph, wrapped at the edge."""
+        width = max(self.width, _NARROWEST)
+        return textwrap.fill(printable(text), width, initial_indent=indent, subsequent_indent=indent)
+
+    def table(self, rows: Sequence[Sequence[str]], headers: Sequence[str], droppable: Sequence[str] = ()) -> str:
+        """A table whose first column is text; columns are dropped, in the order given, until it fits."""
+        shown = list(headers)
+        for name in (*droppable, None):
+            columns = [index for index, header in enumerate(headers) if header in shown]
+            text = _table([[row[i] for i in columns] for row in rows], shown)
+            if name is None or len(text.splitlines()[1]) <= self.width:
+                return text
+            if name in shown:
+                shown.remove(name)
+    
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 case`, `2 cases`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def most_of(lines: Sequence[str], most: int, rest: str = "more") -> Iterator[str]:
+    """The first lines, and how many are left out."""
+    yield from lines[:most]
+    if len(lines) > most:
+        yield f"  (+{len(lines) - most} {rest})"
+
+
+def _table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
+    align = ["left", *["right"] * (len(headers) - 1)]
+    return tabulate(rows, headers=list(headers), disable_numparse=True, colalign=align if rows else None)
+
+

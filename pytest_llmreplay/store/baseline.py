@@ -1,0 +1,130 @@
+"""`golden/baseline.parquet`: the accepted outcomes of a variant, so that the next one is compared without replaying it.
+
+It has the columns of `outcomes.parquet` and the footer kind `baseline`, so that nothing takes it for a suite. Every row
+is bound to what produced it by its digests: of the case, the variant and the environment.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.model.outcome import Outcome
+from pytest_llmreplay.store.case_schema import KIND_KEY, VERSION_KEY
+from pytest_llmreplay.store.outcomes import OUTCOMES_VERSION, outcome_from_record, outcome_schema, outcome_to_record
+from pytest_llmreplay.store.parquet import open_parquet, plain_rows, reading, table_of, write_tables
+
+BASELINE = b"baseline"
+ACCEPTED = "accepted"
+"""The name of the accepted baseline, wherever a variant's name is asked for."""
+
+_INFO_KEY = b"llmreplay.baseline"
+_ROW_GROUP_ROWS = 4096
+
+
+def is_baseline_file(path: Path) -> bool:
+    """Whether the footer of a Parquet file says that it holds an accepted baseline.
+
+    Raises:
+        UserError: it cannot be read as Parquet.
+    """
+    metadata = open_parquet(path).metadata.metadata or {}
+    return bool(metadata.get(KIND_KEY) == BASELINE)
+
+
+def read_baseline(path: Path) -> tuple[dict[str, Any], list[Outcome]]:
+    """What an accepted baseline says of itself (`variant`, `run_id`, `accepted_at`, digests), and its outcomes.
+
+    Raises:
+        UserError: there is no such file, it holds something else, or a newer program wrote it.
+    """
+    if not path.exists():
+        raise UserError(
+            "nothing has been accepted yet", file=str(path), fix="run `pytest-llmreplay baseline accept` on a run first"
+        )
+    file = open_parquet(path)
+    metadata: Mapping[bytes, bytes] = file.metadata.metadata or {}
+    if metadata.get(KIND_KEY) != BASELINE:
+        raise UserError("holds no accepted baseline", file=str(path))
+    version = metadata.get(VERSION_KEY, b"1").decode("ascii", "replace")
+    if not version.isdigit() or int(version) > OUTCOMES_VERSION:
+        raise UserError(
+            f"was written with outcome schema {version}; this program knows {OUTCOMES_VERSION}",
+            file=str(path),
+            fix="upgrade pytest-llmreplay to read it",
+        )
+    with reading(path):
+        rows = plain_rows(file.read(use_threads=False))
+        info = json.loads(metadata.get(_INFO_KEY, b"{}"))
+        outcomes = [outcome_from_record({**row, "diagnostics": dict(row.get("diagnostics") or ())}) for row in rows]
+    return info if isinstance(info, dict) else {}, outcomes
+
+
+def write_baseline(path: Path, outcomes: Iterable[Outcome], info: Mapping[str, Any]) -> int:
+    """Write accepted outcomes of one variant, atomically; returns how many rows the file now has.
+
+    Outcomes that an earlier acceptance of the same variant and environment holds of other cases are kept, so that a
+    variant can be accepted suite by suite.
+
+    Args:
+        path: the file.
+        outcomes: those of the accepted variant in one run.
+        info: what the file says of itself.
+
+    Raises:
+        UserError: there is nothing to accept, or the file cannot be read or written.
+    """
+    accepted = sorted(outcomes, key=lambda outcome: outcome.trial_id)
+    if not accepted:
+        raise UserError("the run has no outcome of the accepted variant")
+    cases = {outcome.case_id for outcome in accepted}
+    origin = {(outcome.variant_digest, outcome.environment_digest) for outcome in accepted}
+    earlier = read_baseline(path)[1] if path.exists() else []
+    kept = [o for o in earlier if o.case_id not in cases and (o.variant_digest, o.environment_digest) in origin]
+    records = [outcome_to_record(outcome) for outcome in (*kept, *accepted)]
+    rows = [{**record, "diagnostics": list(record["diagnostics"].items())} for record in records]
+    footer = {
+        KIND_KEY: BASELINE,
+        VERSION_KEY: str(OUTCOMES_VERSION).encode(),
+        _INFO_KEY: json.dumps(dict(info), default=str).encode(),
+    }
+    schema = outcome_schema().with_metadata(footer)
+    write_tables(path, [table_of(rows, schema)], schema, group_rows=_ROW_GROUP_ROWS)
+    return len(rows)
+
+
+def as_baseline(
+    outcomes: Iterable[Outcome], case_digests: Mapping[str, str], name: str = ACCEPTED
+) -> tuple[list[Outcome], list[str]]:
+    """The accepted outcomes that can stand for a replay of the baseline, under the name of the baseline.
+
+    Args:
+        outcomes: what `read_baseline` gave.
+        case_digests: the content digest of every case that is compared, by id; other cases are left out.
+        name: the variant's name in what is returned.
+
+    Returns:
+        The outcomes, and the ids of the cases that have changed since they were accepted, sorted.
+    """
+    valid, changed = [], set()
+    for outcome in outcomes:
+        digest = case_digests.get(outcome.case_id)
+        if digest is None:
+            continue
+        if digest and outcome.case_digest and digest != outcome.case_digest:
+            changed.add(outcome.case_id)
+        else:
+            valid.append(replace(outcome, variant=name))
+    return valid, sorted(changed)
+
+
+def unchanged(
+    outcomes: Iterable[Outcome], *, case_digest: str, variant_digest: str, environment_digest: str
+) -> list[Outcome]:
+    """The accepted outcomes of exactly this case, variant and environment: what a replay need not ask again."""
+    wanted = (case_digest, variant_digest, environment_digest)
+    return [o for o in outcomes if (o.case_digest, o.variant_digest, o.environment_digest) == wanted]
