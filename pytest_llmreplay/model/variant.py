@@ -46,8 +46,50 @@ class CallableTarget(Written):
 
     type: Literal["callable"]
     function: str = Field(pattern=r"^[\w.]+:[\w.]+$")
+    version: str | None = Field(None, description="Answers are kept under it; without version or digest never.")
+    digest: tuple[str, ...] = Field((), description="Files whose contents stand for the version, from this file.")
     max_concurrency: int = Field(50, ge=1)
     timeout_s: float = Field(120.0, gt=0, description="Seconds after which one turn is given up.")
+
+
+class HttpRequest(Written):
+    """One HTTP request. Strings are Jinja2 templates and may hold ${ENV}."""
+
+    url: str = Field(pattern=r"^(https?://|\$\{)")
+    method: Literal["GET", "POST", "PUT"] = "POST"
+    headers: dict[str, str] = Field(default_factory=dict)
+    body: Any = Field(None, description="JSON with templates inside; see `user`, `messages`, `session`, `vars`.")
+
+
+class HttpSession(Written):
+    """How a conversation is opened and carried: an id found in the reply, and cookies, which are always carried."""
+
+    open: HttpRequest
+    id: str | None = Field(None, description="Path of the session's id in the reply, as in data.session.id.")
+
+
+class HttpResponse(Written):
+    """Where the answer is in the reply: paths as in choices.0.text."""
+
+    answer: str = Field(min_length=1)
+    tools: str | None = Field(None, description="Path of the list of tool calls that the application reports.")
+    name: str = Field("name", description="Path of the tool's name in one of them.")
+    arguments: str = Field("arguments", description="Path of its arguments.")
+    stream: Literal["sse"] | None = Field(None, description="The reply is a stream of events; answers are joined.")
+
+
+class HttpTarget(HttpRequest):
+    """A deployed application answers through its own API; its tools run for real."""
+
+    type: Literal["http"]
+    response: HttpResponse
+    session: HttpSession | None = None
+    side_effects: Literal["accepted"] | None = Field(None, description="Say `accepted`: the tools run for real.")
+    version: str | None = Field(None, description="Answers are kept under it; without version or digest never.")
+    digest: tuple[str, ...] = Field((), description="Files whose contents stand for the version, from this file.")
+    max_concurrency: int = Field(10, ge=1, description="Most requests under way at once.")
+    requests_per_minute: float | None = Field(None, gt=0)
+    timeout_s: float = Field(60.0, gt=0, description="Seconds after which one request is given up.")
 
 
 class TracesTarget(Written):
@@ -64,7 +106,7 @@ class TracesTarget(Written):
     trial: str | None = None
 
 
-TargetConfig = Annotated[ModelTarget | CallableTarget | TracesTarget, Field(discriminator="type")]
+TargetConfig = Annotated[ModelTarget | CallableTarget | HttpTarget | TracesTarget, Field(discriminator="type")]
 
 
 class ReplaySettings(Written):
@@ -83,7 +125,7 @@ class Variant:
     """
 
     name: str
-    target: ModelTarget | CallableTarget | TracesTarget
+    target: ModelTarget | CallableTarget | HttpTarget | TracesTarget
     system_prompt: str | None = None
     tools: tuple[Tool, ...] | None = None
     examples: tuple[Message, ...] = ()

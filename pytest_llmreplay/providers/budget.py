@@ -18,13 +18,20 @@ class Budget:
     max_tokens: int | None = None
     spent_usd: float = 0.0
     spent_tokens: int = 0
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """Let no more requests start: the run is ending."""
+        self.stopped = True
 
     def check(self) -> None:
-        """Refuse another request when the budget is used up.
+        """Refuse another request when the budget is used up or the run was stopped.
 
         Raises:
             NotRun: it is.
         """
+        if self.stopped:
+            raise NotRun("the run was stopped before this trial was done", code="interrupted")
         if self.max_cost_usd is not None and self.spent_usd >= self.max_cost_usd:
             raise NotRun(
                 f"the budget of {self.max_cost_usd:g} USD is used up ({self.spent_usd:.4f} spent); "

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pytest_llmreplay.model.errors import InfrastructureError
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest, Provider
@@ -18,6 +19,7 @@ _PRESSURE_CODES = frozenset({"rate_limited", "overloaded"})
 _FIRST_BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 30.0
 _MINUTE = 60.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,14 @@ class Clock:
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     random: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one request took: tokens, and US dollars as far as they are known."""
+
+    tokens: int = 0
+    cost_usd: float = 0.0
 
 
 class Gate:
@@ -122,44 +132,39 @@ class _Rate:
         self._total += amount
 
 
-class PressedProvider:
-    """Asks a provider through a gate, again after passing trouble, and not beyond the budget.
+class Pressure:
+    """Sends through a gate, again after passing trouble, and not beyond the budget.
 
     Args:
-        provider: the way to the model.
         gate: shared by all who use the endpoint.
         budget: shared by the whole run.
         wait_s: seconds after which a request is given up, whatever its trouble.
         clock: time and chance.
     """
 
-    def __init__(
-        self, provider: Provider, gate: Gate, budget: Budget, *, wait_s: float, clock: Clock | None = None
-    ) -> None:
-        self._provider = provider
+    def __init__(self, gate: Gate, budget: Budget, *, wait_s: float, clock: Clock | None = None) -> None:
         self._gate = gate
         self._budget = budget
         self._wait_s = wait_s
         self._clock = clock or Clock()
 
-    @property
-    def identity(self) -> str:
-        """The identity of the provider behind."""
-        return self._provider.identity
-
-    async def complete(self, request: ModelRequest, *, trial: int) -> ModelReply:
+    async def send(self, ask: Callable[[], Awaitable[T]], spent: Callable[[T], Spent]) -> T:
         """Ask until there is an answer, the trouble is final, or the time is up.
+
+        Args:
+            ask: sends one request.
+            spent: what an answer took.
 
         Raises:
             InfrastructureError: there is no answer; the message says how often it was asked.
-            NotRun: the budget is used up.
+            NotRun: the budget is used up, or the run was stopped.
         """
         started = self._clock.now()
         attempt = 0
         while True:
             attempt += 1
             try:
-                return await self._once(request, trial)
+                return await self._once(ask, spent)
             except InfrastructureError as error:
                 if not error.retryable:
                     raise
@@ -170,23 +175,19 @@ class PressedProvider:
                     ) from error
                 await self._clock.sleep(pause)
 
-    async def close(self) -> None:
-        """Close the provider behind."""
-        await self._provider.close()
-
-    async def _once(self, request: ModelRequest, trial: int) -> ModelReply:
+    async def _once(self, ask: Callable[[], Awaitable[T]], spent: Callable[[T], Spent]) -> T:
         async with self._gate.enter():
             self._budget.check()
             sent_at = self._clock.now()
             try:
-                reply = await self._provider.complete(request, trial=trial)
+                reply = await ask()
             except InfrastructureError as error:
                 if error.code in _PRESSURE_CODES:
                     self._gate.refused(sent_at)
                 raise
-            tokens = (reply.input_tokens or 0) + (reply.output_tokens or 0)
-            self._gate.succeeded(tokens)
-            self._budget.spend(tokens=tokens, cost_usd=reply.cost_usd or 0.0)
+            took = spent(reply)
+            self._gate.succeeded(took.tokens)
+            self._budget.spend(tokens=took.tokens, cost_usd=took.cost_usd)
         # Answers come in bunches. Whoever waits at the gate sends first, and what this answer is good for is worked out
         # while the endpoint works on the next ones.
         await asyncio.sleep(0)
@@ -196,3 +197,33 @@ class PressedProvider:
         """Exponential backoff with full jitter."""
         ceiling = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0 ** min(attempt - 1, 16))
         return ceiling * self._clock.random()
+
+
+class PressedProvider:
+    """A provider that is asked under pressure."""
+
+    def __init__(self, provider: Provider, pressure: Pressure) -> None:
+        self._provider = provider
+        self._pressure = pressure
+
+    @property
+    def identity(self) -> str:
+        """The identity of the provider behind."""
+        return self._provider.identity
+
+    async def complete(self, request: ModelRequest, *, trial: int) -> ModelReply:
+        """Ask the model, if need be more than once.
+
+        Raises:
+            InfrastructureError: there is no answer.
+            NotRun: the budget is used up, or the run was stopped.
+        """
+        return await self._pressure.send(lambda: self._provider.complete(request, trial=trial), _spent)
+
+    async def close(self) -> None:
+        """Close the provider behind."""
+        await self._provider.close()
+
+
+def _spent(reply: ModelReply) -> Spent:
+    return Spent((reply.input_tokens or 0) + (reply.output_tokens or 0), reply.cost_usd or 0.0)

@@ -17,7 +17,7 @@ def assembled(body: bytes) -> dict[str, Any]:
     calls: dict[int, dict[str, Any]] = {}
     finish_reason: str | None = None
     usage: Any = None
-    for event in _events(body):
+    for event in sse_events(body):
         usage = event.get("usage") or usage
         for choice in event.get("choices") or ():
             finish_reason = choice.get("finish_reason") or finish_reason
@@ -29,7 +29,12 @@ def assembled(body: bytes) -> dict[str, Any]:
     return {"choices": [{"message": message, "finish_reason": finish_reason}], "usage": usage}
 
 
-def _events(body: bytes) -> Iterator[dict[str, Any]]:
+def sse_events(body: bytes) -> Iterator[dict[str, Any]]:
+    """The JSON objects in a body of server-sent events.
+
+    Raises:
+        ValueError: an event is not a JSON object.
+    """
     for line in body.decode("utf-8", "replace").splitlines():
         data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
         if data and data != "[DONE]":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.errors import InfrastructureError
@@ -19,19 +20,26 @@ def render_system_prompt(template: str, case: Case) -> str:
     Raises:
         InfrastructureError: the template is wrong, or uses something that the case does not have.
     """
+    names = dict(case.vars)
+    if case.occurred_at is not None:
+        names["now"] = _moment(case.occurred_at)
+    return render_text(template, names, f"the system prompt cannot be rendered for case {case.case_id}")
+
+
+def render_text(template: str, names: Mapping[str, Any], what: str = "a template cannot be rendered") -> str:
+    """Fill a sandboxed template.
+
+    Raises:
+        InfrastructureError: the template is wrong, or uses a name that is not there; `what` begins the sentence.
+    """
     if "{{" not in template and "{%" not in template and "{#" not in template:
         return template
     from jinja2 import TemplateError
 
-    names = dict(case.vars)
-    if case.occurred_at is not None:
-        names["now"] = _moment(case.occurred_at)
     try:
         return _compiled(template).render(names)
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-        raise InfrastructureError(
-            f"the system prompt cannot be rendered for case {case.case_id}: {error}", code="template"
-        ) from error
+        raise InfrastructureError(f"{what}: {error}", code="template") from error
 
 
 @lru_cache(maxsize=64)

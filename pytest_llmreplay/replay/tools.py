@@ -10,7 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pytest_llmreplay.model.canonical import canonical_arguments
+from pytest_llmreplay.model.canonical import canonical_arguments, digest
 from pytest_llmreplay.model.case import ANY_ARGUMENTS, RecordedResult
 from pytest_llmreplay.model.conversation import Tool, ToolCall
 from pytest_llmreplay.model.errors import InfrastructureError
@@ -50,6 +50,12 @@ class ToolBox:
         self._functions = functions
         self._unrecorded = unrecorded
         self.answers: list[ToolAnswer] = []
+
+    @property
+    def digest(self) -> str:
+        """Digest of all that decides what the next calls are answered with."""
+        left = [[name, spelled, [r.result for r in queue]] for (name, spelled), queue in sorted(self._queues.items())]
+        return digest([left, sorted(self._readable), self._unrecorded])
 
     def begin_turn(self, turn: int) -> None:
         """Set aside the results of earlier turns, where the same call was answered again later."""

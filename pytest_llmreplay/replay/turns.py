@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 from pytest_llmreplay.model.case import Case
@@ -20,7 +20,10 @@ N = TypeVar("N", int, float)
 
 @dataclass(frozen=True, slots=True)
 class TurnContext:
-    """What a target is given to answer one turn; `messages` ends with the user's message."""
+    """What a target is given to answer one turn; `messages` ends with the user's message.
+
+    `kept` is the target's own: what it keeps from one turn of a trial to the next, such as a session's id.
+    """
 
     number: int
     trial: int
@@ -28,6 +31,8 @@ class TurnContext:
     tools: tuple[Tool, ...]
     tool_box: ToolBox
     max_steps: int
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +96,15 @@ class TurnReplayer:
         replays: list[TurnReplay] = []
         usages: list[Usage] = []
         conversation = list(history)
+        kept: dict[str, Any] = {}
         for turn in turns:
             if settings.mode == "each_turn":
                 conversation = [*self._preamble(case), *recorded_before(case, turn)]
             conversation.append(case.messages[turn.start])
             box.begin_turn(turn.number)
-            context = TurnContext(turn.number, trial, tuple(conversation), tools, box, settings.max_steps)
+            context = TurnContext(
+                turn.number, trial, tuple(conversation), tools, box, settings.max_steps, case.vars, kept
+            )
             result = await self._target.run_turn(context)
             replays.append(TurnReplay(turn.number, context.messages, result.produced, result.stop))
             usages.append(result.usage)

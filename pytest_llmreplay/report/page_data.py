@@ -93,7 +93,7 @@ class CasePages:
         context = self._contexts.get(pair.case_id, {})
         failing = [reason for row in mine for reason in reasons_of(row)]
         return {
-            "id": pair.case_id,
+            "id": visible(pair.case_id, 1000),
             "shown": visible(pair.case_id, 200),
             "title": visible(context.get("title") or context.get("user") or "", 300),
             "label": pair.label,

@@ -9,16 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_llmreplay.config import fill_environment
+from pytest_llmreplay.model.canonical import digest
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.ports import Provider, Recordings, Replayer
-from pytest_llmreplay.model.variant import CallableTarget, Environment, ModelTarget, TracesTarget, Variant
+from pytest_llmreplay.model.variant import CallableTarget, Environment, HttpTarget, ModelTarget, TracesTarget, Variant
 from pytest_llmreplay.providers.budget import Budget
-from pytest_llmreplay.providers.pressure import Clock, Gate, PressedProvider
+from pytest_llmreplay.providers.credentials import without_credentials
+from pytest_llmreplay.providers.pressure import Clock, Gate, PressedProvider, Pressure
 from pytest_llmreplay.providers.recorded import RecordedProvider, RecordMode
 from pytest_llmreplay.replay.targets.callable import CallableTurns
 from pytest_llmreplay.replay.targets.model import ModelTurns
 from pytest_llmreplay.replay.targets.traces import TracesReplayer
-from pytest_llmreplay.replay.turns import TurnReplayer
+from pytest_llmreplay.replay.turns import TurnReplayer, TurnTarget
+from pytest_llmreplay.session.sources import files_digest
 from pytest_llmreplay.session.ways import build_provider
 
 
@@ -38,6 +42,18 @@ class Workshop:
     notice: Callable[[str], None]
     gates: dict[str, Gate] = field(default_factory=dict)
 
+    def pressure_on(self, endpoint: str, target: ModelTarget | HttpTarget) -> Pressure:
+        """The pressure on an endpoint; the first variant that uses it says how much."""
+        gate = self.gates.get(endpoint)
+        if gate is None:
+            gate = self.gates[endpoint] = Gate(
+                target.max_concurrency,
+                requests_per_minute=target.requests_per_minute,
+                tokens_per_minute=getattr(target, "tokens_per_minute", None),
+                clock=Clock(),
+            )
+        return Pressure(gate, self.budget, wait_s=self.wait_s)
+
 
 def build_replayers(variants: Mapping[str, Variant], workshop: Workshop) -> dict[str, Replayer]:
     """What can replay a case, by the variant's name.
@@ -54,24 +70,39 @@ def _replayer(variant: Variant, workshop: Workshop) -> Replayer:
         return _traces_replayer(variant, target, workshop.notice)
     environment = workshop.environment
     functions = {tool: import_function(name, workshop.root) for tool, name in environment.functions.items()}
-    if isinstance(target, CallableTarget):
-        turns = CallableTurns(target, import_function(target.function, workshop.root))
+    if isinstance(target, CallableTarget | HttpTarget):
+        turns = _reusable(variant, _own_turns(variant, target, workshop), workshop)
         return TurnReplayer(variant, turns, environment, functions)
     provider = RecordedProvider(_pressed(target, workshop), workshop.recordings, workshop.record)
     return TurnReplayer(variant, ModelTurns(target, provider), environment, functions)
 
 
+def _own_turns(variant: Variant, target: CallableTarget | HttpTarget, workshop: Workshop) -> TurnTarget:
+    if isinstance(target, CallableTarget):
+        return CallableTurns(target, import_function(target.function, workshop.root))
+    from pytest_llmreplay.replay.targets.http import HttpTurns, refuse_unless_accepted
+
+    refuse_unless_accepted(target, variant.replay, variant.file)
+    filled = target.model_copy(update={"url": fill_environment(target.url)})
+    return HttpTurns(filled, workshop.pressure_on(without_credentials(filled.url), target), fill_environment)
+
+
+def _reusable(variant: Variant, turns: TurnTarget, workshop: Workshop) -> TurnTarget:
+    """Nobody knows what code of one's own does, so its answers are kept only under a stated version or digest."""
+    target = variant.target
+    if not isinstance(target, CallableTarget | HttpTarget) or (target.version is None and not target.digest):
+        return turns
+    from pytest_llmreplay.replay.targets.recorded import RecordedTurns
+
+    identity = digest(
+        [variant.digest, files_digest(target.digest, Path(variant.file).parent), workshop.environment.digest]
+    )
+    return RecordedTurns(turns, workshop.recordings, workshop.record, identity)
+
+
 def _pressed(target: ModelTarget, workshop: Workshop) -> Provider:
     provider = build_provider(target)
-    gate = workshop.gates.get(provider.identity)
-    if gate is None:
-        gate = workshop.gates[provider.identity] = Gate(
-            target.max_concurrency,
-            requests_per_minute=target.requests_per_minute,
-            tokens_per_minute=target.tokens_per_minute,
-            clock=Clock(),
-        )
-    return PressedProvider(provider, gate, workshop.budget, wait_s=workshop.wait_s)
+    return PressedProvider(provider, workshop.pressure_on(provider.identity, target))
 
 
 def import_function(name: str, root: Path) -> Callable[..., Any]:

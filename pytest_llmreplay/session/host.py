@@ -50,12 +50,13 @@ class Host:
             settings.state / "recordings", [settings.root / "golden" / "cassettes"], on_notice=self.notices.append
         )
         self._recordings.seal_abandoned()
+        self._budget = Budget(max_cost_usd=settings.max_cost_usd, max_tokens=settings.max_tokens)
         workshop = Workshop(
             root=settings.root,
             environment=environment,
             recordings=self._recordings,
             record=settings.record,
-            budget=Budget(max_cost_usd=settings.max_cost_usd, max_tokens=settings.max_tokens),
+            budget=self._budget,
             wait_s=settings.wait_s,
             notice=self.notices.append,
         )
@@ -98,6 +99,7 @@ class Host:
 
     def close(self) -> None:
         """Stop, note what was never started, seal the run. Safe to call twice."""
+        self._budget.stop()
         self.engine.close()
         if self._closed:
             return

@@ -77,7 +77,7 @@ def test_tools_and_examples_come_from_files(write):
         ("kind: varient\nname: v", "kind: must be 'variant' here (found 'varient')"),
         ("name: v", "kind: is missing; write 'kind: variant'"),
         ("kind: variant\nname: v", "target: is missing"),
-        ("kind: variant\nname: v\ntarget: {type: modle, model: x}", "target.type: unknown value (found 'modle'); allowed: model, callable, traces; did you mean 'model'?"),
+        ("kind: variant\nname: v\ntarget: {type: modle, model: x}", "target.type: unknown value (found 'modle'); allowed: model, callable, http, traces; did you mean 'model'?"),
         ("kind: variant\nname: v\ntarget: {model: x}", "target.type: is missing"),
         ("kind: variant\nname: v\ntarget: {type: model, model: x, temperatur: 1}", "target.temperatur: unknown key (found 'temperatur'); allowed: api_base"),
         ("kind: variant\nname: v\ntarget: {type: model, model: x}\nsystem_promt: x", "did you mean 'system_prompt'?"),

@@ -28,7 +28,10 @@ class Shell:
         return self._run([str(Path(sys.executable).parent / "pytest-llmreplay"), *arguments], code)
 
     def pytest(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        return self._run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments], code)
+        return self._run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments],
+            code,
+        )
 
     def outcomes(self):
         from pytest_llmreplay.store.runs import RunStore
@@ -38,7 +41,9 @@ class Shell:
 
     def _run(self, command: list[str], code: int) -> subprocess.CompletedProcess[str]:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
-        done = subprocess.run(command, cwd=self.root, check=False, capture_output=True, text=True, env=environ, timeout=300)
+        done = subprocess.run(
+            command, cwd=self.root, check=False, capture_output=True, text=True, env=environ, timeout=300
+        )
         assert done.returncode == code, done.stdout[-4000:] + done.stderr[-4000:]
         return done
 

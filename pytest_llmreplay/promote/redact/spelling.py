@@ -13,7 +13,6 @@ from pytest_llmreplay.promote.redact.words import Words
 
 TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "madam", "herr", "frau", "jr", "sr"})
 _GAP = r"[\s().\-/\xa0]*"
-_INTRO = r"(?i:(?:\bi am|\bi['’]m|\bthis is|\bname is|\bname's|\bcall me)\s+)"
 _SHORTEST = 4
 
 
@@ -132,7 +131,8 @@ def _names(written: str, words: Words) -> list[Known]:
             continue
         # A common word is the name where it is written as one or introduced as one.
         cased = "|".join(dict.fromkeys(re.escape(form) for form in (part.capitalize(), part.upper()) if len(part) > 1))
-        introduced = re.compile(rf"(?<![^\W_])(?:{cased})(?![^\W_])|(?<={' '})(?<=is )(?i:{spelt})(?![^\W_])")
+        said = rf"(?:(?<=\bis )|(?<=\bam )|(?<=\bI'm ))(?i:{spelt})"
+        introduced = re.compile(rf"(?:(?<![^\W_])(?:{cased})|{said})(?![^\W_])")
         known.append(Known("name", introduced, part.casefold()))
     return known
 

@@ -39,10 +39,10 @@ _STREET = (
 _ADDRESSES = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"(?<![\w-])\d{{1,5}}[A-Za-z]?,?\s+(?:[NSEW]\.?\s+)?(?:(?!(?i:{_STREET})\b)[A-Z0-9][\w.'’-]*\s+){{1,4}}(?i:{_STREET})\b\.?"
+        rf"(?<![\w/.-])\d{{1,5}}[A-Za-z]?,?\s+(?:[NSEW]\.?\s+)?(?:(?!(?i:{_STREET})\b)[A-Z0-9][\w.'’-]*\s+){{1,4}}(?i:{_STREET})\b\.?"
         r"(?:,?\s*(?i:apt|apartment|suite|ste|unit|flat|#)\.?\s*#?\w+)?"
         r"(?:,\s*[A-Z][\w.'’ -]+?(?=,|\s+[A-Z]{2}\s+\d{5}))?(?:,?\s*[A-Z]{2}\s+\d{5}(?:-\d{4})?)?",
-        rf"(?i)(?<![\w-])\d{{1,5}}\s+(?:(?!{_STREET}\b)[a-z][\w.'’-]*\s+){{1,2}}(?:street|avenue|road|boulevard|lane|drive)\b"
+        rf"(?i)(?<![\w/.-])\d{{1,5}}\s+(?:(?!{_STREET}\b)[a-z][\w.'’-]*\s+){{1,2}}(?:street|avenue|road|boulevard|lane|drive)\b"
         r"(?:,?\s*(?:apt|apartment|suite|unit)\.?\s*#?\w+)?",
         r"(?i)(?<!\w)[a-zäöüß-]{2,}(?:straße|strasse|str\.|gasse|allee|weg|platz)\s+\d{1,4}\s?[a-z]?(?!\w)(?:,?\s+\d{5}\s+[A-ZÄÖÜ][\w-]+)?",
         r"(?i)(?<!\w)\d{1,4},?\s+(?:bis\s+|ter\s+)?(?:rue|avenue|boulevard|chemin|impasse|allée|quai)\s+(?:d[eu]s?\s+|de\s+la\s+)?[\w'’-]+(?:\s+[A-ZÀ-Þ][\w'’-]+)*(?:,?\s+\d{5}\s+[\w-]+)?",

@@ -1,0 +1,109 @@
+"""The second scan: looks at a redacted case anew, in another way than the detectors, and never says a value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+from pytest_llmreplay.promote.redact.pseudonym import PSEUDONYM
+
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-zA-Z]{2,}")
+_LONG_NUMBER = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?!\d)")
+_ACCOUNT = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
+_SOCIAL = re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")
+_MACHINE = re.compile(r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w]|\.\d)")
+_LOGIN = re.compile(r"://[^\s/:@]+:[^\s/@]+@")
+_TOKEN = re.compile(r"(?<![\w-])(?:AKIA[0-9A-Z]{16}|gh[pousr]_\w{30,}|xox[abprs]-[\w-]{12,}|sk-[A-Za-z0-9]{24,})")
+_THIS_MACHINE = ("127.", "0.0.0.0")  # noqa: S104 - not bound to, only recognised
+_SHORTEST_LEFTOVER, _LONGER = 7, 9
+
+
+class Scan:
+    """Looks for what the first pass should have replaced.
+
+    Args:
+        replaced: the values that were replaced; none may be left in any spelling.
+        fakes: what was put in their place, beside pseudonyms.
+        allowed: whether a person has allowed a text to stay.
+    """
+
+    def __init__(self, replaced: Iterable[str], fakes: Collection[str], allowed: Callable[[str], bool]) -> None:
+        squashed = {_squashed(value) for value in replaced}
+        self._leftovers = {value for value in squashed if _can_be_told(value)}
+        self._fakes = sorted(fakes, key=len, reverse=True)
+        self._allowed = allowed
+
+    def kinds_in(self, text: str) -> Iterator[str]:
+        """What a text still seems to hold."""
+        text = PSEUDONYM.sub(" \N{REPLACEMENT CHARACTER} ", text)
+        for fake in self._fakes:
+            if fake in text:
+                text = text.replace(fake, " \N{REPLACEMENT CHARACTER} ")
+        for kind, found in _seen(text):
+            if not self._allowed(found):
+                yield kind
+        squashed = _squashed(text)
+        if any(value in squashed for value in self._leftovers):
+            yield "a value that was replaced elsewhere"
+
+
+def _seen(text: str) -> Iterator[tuple[str, str]]:
+    for kind, matches in _SEEN:
+        for found in matches(text):
+            yield kind, found
+
+
+def _mails(text: str) -> Sequence[str]:
+    return _MAIL.findall(text) if "@" in text else ()
+
+
+def _numbers(text: str) -> Iterator[str]:
+    from stdnum import luhn
+
+    for found in _LONG_NUMBER.findall(text):
+        digits = re.sub(r"\D", "", found)
+        if (digits[0] in "3456" or "2221" <= digits[:4] <= "2720") and len(set(digits)) > 1 and luhn.is_valid(digits):
+            yield found
+
+
+def _accounts(text: str) -> Iterator[str]:
+    for found in _ACCOUNT.findall(text):
+        plain = found.replace(" ", "")
+        if 15 <= len(plain) <= 34 and int("".join(str(int(c, 36)) for c in plain[4:] + plain[:4])) % 97 == 1:
+            yield found
+
+
+def _phones(text: str) -> Iterator[str]:
+    """International numbers, by the matcher of the library and not by its parser."""
+    import phonenumbers
+
+    if "+" in text:
+        for match in phonenumbers.PhoneNumberMatcher(text, None, leniency=phonenumbers.Leniency.VALID):
+            yield match.raw_string
+
+
+def _machines(text: str) -> Iterator[str]:
+    for found in _MACHINE.findall(text):
+        if not found.startswith(_THIS_MACHINE):
+            yield found
+
+
+_SEEN: tuple[tuple[str, Callable[[str], Iterable[str]]], ...] = (
+    ("a mail address", _mails),
+    ("a card number", _numbers),
+    ("a bank account", _accounts),
+    ("a telephone number", _phones),
+    ("a social security number", _SOCIAL.findall),
+    ("an IP address", _machines),
+    ("a URL with a login", _LOGIN.findall),
+    ("a key or token", _TOKEN.findall),
+)
+
+
+def _squashed(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())
+
+
+def _can_be_told(value: str) -> bool:
+    """Whether a squashed value is long and odd enough not to arise where other texts meet."""
+    return not value.isalpha() and len(value) >= (_LONGER if value.isdigit() else _SHORTEST_LEFTOVER)

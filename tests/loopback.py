@@ -1,0 +1,109 @@
+"""Servers over loopback, each in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any
+
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@contextmanager
+def serving(routes: Sequence[web.RouteDef]) -> Iterator[str]:
+    """A server with these routes; gives its base URL."""
+    started: Future[tuple[str, Callable[[], None]]] = Future()
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        app = web.Application(client_max_size=2**26)
+        app.add_routes(routes)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port = runner.addresses[0][1]
+        started.set_result((f"http://127.0.0.1:{port}", lambda: loop.call_soon_threadsafe(stop.set)))
+        await stop.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+    thread.start()
+    url, stop = started.result(10)
+    try:
+        yield url
+    finally:
+        stop()
+        thread.join(10)
+
+
+class ScriptedModel:
+    """An OpenAI-compatible endpoint that gives one prepared response after the other, then its last one again."""
+
+    def __init__(self, *responses: Handler | Any) -> None:
+        self._responses = list(responses)
+        self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/v1/chat/completions", self._answer)]
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(json.loads(await request.read()))
+        self.headers.append(dict(request.headers))
+        response = self._responses.pop(0) if len(self._responses) > 1 else self._responses[0]
+        return await response(request) if callable(response) else web.json_response(response)
+
+
+def completion(content: str | None = "hello", **message: Any) -> dict[str, Any]:
+    return {
+        "id": "x",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [
+            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content, **message}}
+        ],
+        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
+    }
+
+
+def status(code: int, body: Any = None, **headers: str) -> Handler:
+    async def answer(_request: web.Request) -> web.Response:
+        payload = {"error": {"message": f"status {code}"}} if body is None else body
+        return web.json_response(payload, status=code, headers=headers)
+
+    return answer
+
+
+def raw(text: str, content_type: str = "application/json") -> Handler:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(text=text, content_type=content_type)
+
+    return answer
+
+
+async def reset(request: web.Request) -> web.Response:
+    """Drop the connection before anything was answered."""
+    request.transport.abort()
+    return web.Response()
+
+
+async def cut(request: web.Request) -> web.StreamResponse:
+    """Promise a long body and end in the middle of it."""
+    response = web.StreamResponse(headers={"Content-Length": "1000", "Content-Type": "application/json"})
+    await response.prepare(request)
+    await response.write(b'{"choices": [')
+    request.transport.close()
+    return response
+
+
+async def silence(_request: web.Request) -> web.Response:
+    await asyncio.sleep(30)
+    return web.Response()

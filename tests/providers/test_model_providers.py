@@ -1,0 +1,139 @@
+"""Both ways to a real endpoint, over loopback: what comes back, and what trouble becomes."""
+
+import asyncio
+import json
+
+import pytest
+
+from pytest_llmreplay.model.conversation import Message, Tool
+from pytest_llmreplay.model.errors import AccessDenied, InfrastructureError
+from pytest_llmreplay.model.ports import ModelRequest
+from pytest_llmreplay.model.variant import ModelTarget, Prices
+from pytest_llmreplay.providers.litellm import LitellmProvider
+from pytest_llmreplay.providers.openai import OpenAIProvider
+from tests.loopback import ScriptedModel, completion, cut, raw, reset, serving, silence, status
+
+TOOL = Tool("look", "Look it up.", '{"type": "object", "properties": {"n": {"type": "integer"}}}', "read")
+REQUEST = ModelRequest("openai/m", (Message("system", "be kind"), Message("user", "hi ☃")), (TOOL,), {"temperature": 0})
+CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"n": 1'}}
+STREAM = """data: {"choices":[{"index":0,"delta":{"role":"assistant","content":"he"}}]}
+
+data: {"choices":[{"index":0,"delta":{"content":"llo","tool_calls":[{"index":0,"id":"c1","function":{"name":"look","arguments":"{\\"n\\""}}]}}]}
+
+data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":": 1}"}}]},"finish_reason":"tool_calls"}]}
+
+data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}
+
+data: [DONE]
+
+"""
+
+
+@pytest.fixture(params=["openai", "litellm"])
+def ask(request, monkeypatch):
+    monkeypatch.setenv("PLANTED_KEY", "sk-planted-0123456789")
+
+    def ask(model: ScriptedModel, **config):
+        with serving(model.routes()) as url:
+            target = ModelTarget(
+                type="model", model="openai/m", api_base=f"{url}/v1", api_key_env="PLANTED_KEY", **config
+            )
+            if request.param == "openai":
+                provider = OpenAIProvider(target, model="m", api_base=f"{url}/v1")
+            else:
+                provider = LitellmProvider(target, api_base=f"{url}/v1")
+            return asyncio.run(_once(provider))
+
+    return ask
+
+
+async def _once(provider):
+    try:
+        return await provider.complete(REQUEST, trial=1)
+    finally:
+        await provider.close()
+
+
+def test_an_answer_with_tool_calls_and_what_it_took(ask):
+    model = ScriptedModel(completion(None, tool_calls=[CALL]))
+    reply = ask(model, prices=Prices(input_per_million=1, output_per_million=10))
+    assert [(call.id, call.name, call.arguments) for call in reply.message.tool_calls] == [("c1", "look", '{"n": 1')]
+    assert (reply.input_tokens, reply.output_tokens, reply.live) == (11, 7, True)
+    assert reply.cost_usd == pytest.approx((11 + 70) / 1e6)
+    assert reply.latency_s > 0
+    [sent] = model.requests
+    assert sent["model"] == "m"
+    assert sent["temperature"] == 0
+    assert [message["content"] for message in sent["messages"]] == ["be kind", "hi ☃"]
+    assert sent["tools"][0]["function"]["name"] == "look"
+    assert "effect" not in json.dumps(sent)
+    assert model.headers[0]["Authorization"] == "Bearer sk-planted-0123456789"
+
+
+@pytest.mark.parametrize(
+    ("response", "code", "retryable"),
+    [
+        (status(429), "rate_limited", True),
+        (status(500), "server_error", True),
+        (status(503), "overloaded", True),
+        (status(400), "bad_request", False),
+        (status(404), "not_found", False),
+        (reset, "connection", True),
+        (cut, "connection", True),
+    ],
+)
+def test_trouble_says_what_it_is_and_whether_to_ask_again(ask, response, code, retryable):
+    with pytest.raises(InfrastructureError) as caught:
+        ask(ScriptedModel(response))
+    assert (caught.value.retryable, caught.value.code) in {(retryable, code), (retryable, "server_error")}
+    assert "planted" not in str(caught.value)
+
+
+def test_refused_credentials_are_told_apart_and_never_shown(ask):
+    body = {"error": {"message": "Incorrect API key provided: sk-planted-0123456789", "type": "invalid_request_error"}}
+    with pytest.raises(AccessDenied) as caught:
+        ask(ScriptedModel(status(401, body)))
+    assert "planted" not in str(caught.value)
+
+
+def test_a_time_out_is_trouble_that_may_pass(ask):
+    with pytest.raises(InfrastructureError, match=r"gave no answer within 0.3 s") as caught:
+        ask(ScriptedModel(silence), timeout_s=0.3)
+    assert (caught.value.code, caught.value.retryable) == ("timeout", True)
+
+
+def test_the_key_must_be_set(ask, monkeypatch):
+    monkeypatch.delenv("PLANTED_KEY")
+    with pytest.raises(AccessDenied, match="the environment variable PLANTED_KEY, which holds the key, is not set"):
+        ask(ScriptedModel(completion()))
+
+
+def direct(model: ScriptedModel):
+    with serving(model.routes()) as url:
+        target = ModelTarget(type="model", model="openai/m", api_base=f"{url}/v1")
+        return asyncio.run(_once(OpenAIProvider(target, model="m", api_base=f"{url}/v1")))
+
+
+def test_a_streamed_answer_is_put_together():
+    reply = direct(ScriptedModel(raw(STREAM, "text/event-stream")))
+    assert reply.message.content == "hello"
+    assert [(call.name, call.arguments) for call in reply.message.tool_calls] == [("look", '{"n": 1}')]
+    assert (reply.finish_reason, reply.input_tokens, reply.output_tokens) == ("tool_calls", 3, 4)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "not JSON", "[]", "{}", '{"choices": []}', '{"choices": [{"message": {"content": 7}}]}', "[" * 5000]
+    + [STREAM[: len(STREAM) // 2].rpartition("\n")[0]],
+)
+def test_a_body_that_is_no_completion_is_trouble_that_may_pass(body):
+    with pytest.raises(InfrastructureError) as caught:
+        direct(ScriptedModel(raw(body)))
+    assert (caught.value.code, caught.value.retryable) == ("bad_response", True)
+
+
+def test_the_content_filter_is_told_apart():
+    body = {"error": {"message": "filtered", "code": "content_filter"}}
+    with pytest.raises(InfrastructureError, match="the content filter refused") as caught:
+        direct(ScriptedModel(status(400, body)))
+    assert not caught.value.retryable

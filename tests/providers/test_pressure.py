@@ -1,0 +1,198 @@
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmreplay.model.errors import InfrastructureError, NotRun
+from pytest_llmreplay.providers.budget import Budget
+from pytest_llmreplay.providers.pressure import Clock, Gate, Pressure, Spent
+from pytest_llmreplay.providers.trouble import clean_message, retry_after_seconds
+
+
+class FakeClock:
+    """Time that passes only when somebody sleeps; chance that always says one half."""
+
+    def __init__(self):
+        self.time = 0.0
+        self.slept = []
+
+    def clock(self):
+        return Clock(now=lambda: self.time, sleep=self.sleep, random=lambda: 0.5)
+
+    async def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.time += seconds
+        await asyncio.sleep(0)
+
+
+def gate(most=50, clock=None, **rates):
+    rates = {"requests_per_minute": None, "tokens_per_minute": None, **rates}
+    return Gate(most, clock=clock or Clock(), **rates)
+
+
+def send(answers, *, wait_s=60.0, budget=None, clock=None):
+    """Ask until an answer that is no error comes; gives it and how often was asked."""
+    fake = clock or FakeClock()
+    pressure = Pressure(gate(clock=fake.clock()), budget or Budget(), wait_s=wait_s, clock=fake.clock())
+    asked = []
+
+    async def ask():
+        asked.append(1)
+        answer = answers[min(len(asked), len(answers)) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return asyncio.run(pressure.send(ask, lambda _: Spent(10, 0.25))), len(asked)
+
+
+def passing(retry_after=None, code="server_error"):
+    return InfrastructureError("down", code=code, retryable=True, retry_after=retry_after)
+
+
+def test_passing_trouble_is_asked_again_with_growing_pauses():
+    clock = FakeClock()
+    assert send([passing(), passing(), passing(), "yes"], clock=clock) == ("yes", 4)
+    assert clock.slept == [0.25, 0.5, 1.0]
+
+
+def test_retry_after_is_obeyed():
+    clock = FakeClock()
+    send([passing(retry_after=7.0), "yes"], clock=clock)
+    assert clock.slept == [7.0]
+
+
+def test_final_trouble_is_asked_once():
+    with pytest.raises(InfrastructureError):
+        send([InfrastructureError("no such model", code="not_found"), "never"])
+
+
+def test_it_gives_up_when_the_time_is_up_and_says_how_often_it_asked():
+    clock = FakeClock()
+    with pytest.raises(InfrastructureError, match=r"down \(asked \d+ times in \d+\.\d s\)"):
+        send([passing()], wait_s=20, clock=clock)
+    assert clock.time <= 20
+
+
+def test_a_pause_beyond_the_deadline_is_not_waited_for():
+    clock = FakeClock()
+    with pytest.raises(InfrastructureError):
+        send([passing(retry_after=120.0), "yes"], wait_s=60, clock=clock)
+    assert clock.slept == []
+
+
+def test_the_budget_stops_new_requests_and_overshoots_by_what_is_under_way():
+    budget = Budget(max_cost_usd=1.0)
+    for _ in range(4):
+        send(["yes"], budget=budget)
+    with pytest.raises(NotRun, match="the budget of 1 USD is used up"):
+        send(["yes"], budget=budget)
+    assert budget.spent_usd == 1.0
+    tokens = Budget(max_tokens=15)
+    send(["yes"], budget=tokens)
+    send(["yes"], budget=tokens)
+    with pytest.raises(NotRun, match="15 tokens is used up"):
+        send(["yes"], budget=tokens)
+
+
+def test_a_stopped_run_sends_nothing_more():
+    budget = Budget()
+    budget.stop()
+    with pytest.raises(NotRun, match="was stopped"):
+        send(["yes"], budget=budget)
+
+
+@given(st.integers(1, 20), st.integers(1, 60))
+def test_never_more_than_the_limit_at_once_and_everybody_gets_in(most, callers):
+    async def main():
+        door, inside, peak, done = gate(most), 0, 0, 0
+
+        async def enter():
+            nonlocal inside, peak, done
+            async with door.enter():
+                inside += 1
+                peak = max(peak, inside)
+                await asyncio.sleep(0)
+                inside -= 1
+            done += 1
+
+        await asyncio.gather(*(enter() for _ in range(callers)))
+        return peak, done
+
+    peak, done = asyncio.run(main())
+    assert peak <= most
+    assert done == callers
+
+
+def test_a_caller_that_is_cancelled_while_it_waits_leaves_no_place_behind():
+    async def main():
+        door = gate(1)
+        async with door.enter():
+            waiting = asyncio.create_task(_enter(door))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        await asyncio.wait_for(_enter(door), 1)
+
+    asyncio.run(main())
+
+
+async def _enter(door):
+    async with door.enter():
+        await asyncio.sleep(0)
+
+
+def test_refusals_halve_the_limit_once_and_answers_raise_it_again():
+    fake = FakeClock()
+    door = gate(16, clock=fake.clock())
+    fake.time = 1.0
+    door.refused(sent_at=0.5)
+    door.refused(sent_at=0.6)
+    assert door.limit == 8
+    fake.time = 2.0
+    door.refused(sent_at=1.5)
+    assert door.limit == 4
+    for _ in range(4):
+        door.succeeded(0)
+    assert 4.8 < door.limit < 5.1
+    for _ in range(1000):
+        door.succeeded(0)
+    assert door.limit == 16
+
+
+@pytest.mark.parametrize("rates", [{"requests_per_minute": 3}, {"tokens_per_minute": 30}])
+def test_rates_hold_over_a_sliding_minute(rates):
+    fake = FakeClock()
+    door = gate(10, clock=fake.clock(), **rates)
+    sent = []
+
+    async def one():
+        async with door.enter():
+            sent.append(fake.time)
+        door.succeeded(10)
+
+    async def main():
+        for _ in range(7):
+            await one()
+
+    asyncio.run(main())
+    assert sent == [0, 0, 0, 60, 60, 60, 120]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [(None, None), ("", None), ("3", 3.0), ("-2", 0.0), ("soon", None), ("Sun, 22 Nov 2026 10:00:30 GMT", 30.0)]
+    + [("Sun, 22 Nov 2026 09:00:00 GMT", 0.0)],
+)
+def test_retry_after_in_seconds_or_as_a_date(header, seconds):
+    assert retry_after_seconds(header, datetime(2026, 11, 22, 10, tzinfo=UTC)) == seconds
+
+
+def test_messages_carry_no_credentials():
+    text = clean_message("key my-secret at https://user:pass@host/x?y with sk-abcdef123456 \n and more", ["my-secret"])
+    assert "my-secret" not in text
+    assert "user:pass" not in text
+    assert "abcdef" not in text
+    assert "\n" not in text
