@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -107,3 +109,65 @@ async def cut(request: web.Request) -> web.StreamResponse:
 async def silence(_request: web.Request) -> web.Response:
     await asyncio.sleep(30)
     return web.Response()
+
+
+class FaultyModel:
+    """Routes by the last word of the user's message, slowly, and fails as told: the same faults in every run.
+
+    A fault is chosen by a hash of the request and of how often it came, so that asking again may succeed.
+    """
+
+    def __init__(self, *, latency_s: float = 0.0, faults: dict[str, float] | None = None) -> None:
+        self._latency_s = latency_s
+        self._faults = faults or {}
+        self._seen: Counter[bytes] = Counter()
+        self.answered = 0
+        self.requests = 0
+        self.under_way = 0
+        self.peak = 0
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/v1/chat/completions", self._answer)]
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        self.requests += 1
+        self.under_way += 1
+        self.peak = max(self.peak, self.under_way)
+        try:
+            await asyncio.sleep(self._latency_s)
+            fault = self._fault(body)
+            if fault == "slow":
+                await asyncio.sleep(0.3)
+            elif fault is not None and fault != "malformed":
+                return await {"500": status(500), "429": status(429, **{"Retry-After": "0"}), "reset": reset}[fault](
+                    request
+                )
+            self.answered += 1
+            return web.json_response(_routed(json.loads(body), malformed=fault == "malformed"))
+        finally:
+            self.under_way -= 1
+
+    def _fault(self, body: bytes) -> str | None:
+        attempt = self._seen[body]
+        self._seen[body] += 1
+        draw = int.from_bytes(hashlib.sha256(body + str(attempt).encode()).digest()[:4], "big") / 2**32
+        for name, rate in self._faults.items():
+            if name == "malformed":
+                # Not by attempt: what a model writes is no fault that passes.
+                own = int.from_bytes(hashlib.sha256(b"m" + body).digest()[:4], "big") / 2**32
+                if own < rate:
+                    return name
+            elif draw < rate:
+                return name
+            else:
+                draw -= rate
+        return None
+
+
+def _routed(body: dict[str, Any], *, malformed: bool) -> dict[str, Any]:
+    last = body["messages"][-1]
+    if last["role"] == "tool":
+        return completion("done")
+    call = {"name": last["content"].split()[-1], "arguments": '{"broken": ' if malformed else "{}"}
+    return completion(None, tool_calls=[{"id": "c1", "type": "function", "function": call}])

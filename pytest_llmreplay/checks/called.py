@@ -19,7 +19,8 @@ class Call(NamedTuple):
     """A tool call as it is compared.
 
     `arguments` are decoded and in NFC, or None when they are no JSON object; `problem` then says why. `raw` is the
-    text that the model wrote. Calls with the same `group` were made in one assistant message.
+    text that the model wrote, empty when the arguments were given as data. Calls with the same `group` were made in
+    one assistant message.
     """
 
     name: str
@@ -69,15 +70,25 @@ def decode_arguments(raw: str) -> tuple[dict[str, Any] | None, str | None]:
 
 
 def _grouped(actual: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for item in actual:
+    for index, item in enumerate(actual):
         if isinstance(item, Message):
-            yield item.tool_calls
+            yield item.tool_calls if item.role == "assistant" else ()
         elif isinstance(item, list | tuple):
             yield item
         elif isinstance(item, Mapping) and ("tool_calls" in item or "role" in item):
-            yield item.get("tool_calls") or ()
+            yield _calls_of_message(item, f"calls[{index}]")
         else:
             yield (item,)
+
+
+def _calls_of_message(message: Mapping[str, Any], place: str) -> Sequence[Any]:
+    if message.get("role", "assistant") != "assistant":
+        return ()
+    legacy = message.get("function_call")
+    calls = message.get("tool_calls") or ((legacy,) if legacy else ())
+    if not isinstance(calls, list | tuple):
+        raise UserError("tool_calls must be a list", key=place, value=calls)
+    return calls
 
 
 def _decoded(item: Any, group: int, place: str, offered: OfferedTools) -> Call:
@@ -111,10 +122,11 @@ def _given_as_data(name: str, given: Any, group: int) -> Call:
         return Call(name, None, repr(given), f"a {type(given).__name__}, not an object", group)
     try:
         arguments = nfc(given)
-        raw = json.dumps(arguments, ensure_ascii=False, default=repr)
     except RecursionError:
         return Call(name, None, "", _TOO_DEEP, group)
-    return Call(name, arguments, raw, None, group)
+    if depth(arguments) > DEEPEST:
+        return Call(name, None, "", _TOO_DEEP, group)
+    return Call(name, arguments, "", None, group)
 
 
 def _kind(value: Any) -> str:

@@ -102,18 +102,8 @@ class CallsCheck:
         partner = matched if fitting is None else fitting
         findings = Findings(unmeasured=list(self.stale))
         if fitting is None or self.counts:
-            comparison = Comparison(
-                self.expectation,
-                self.patterns,
-                calls,
-                self.offered,
-                partner,
-                fitting is not None,
-                self._is_unfinished(calls, partner, stopped_at),
-                bool(self.stale),
-            )
-            explain_calls(comparison, findings)
-            count_calls(comparison, findings)
+            unfinished = self._is_unfinished(calls, partner, stopped_at)
+            self._explain(calls, partner, findings, fits=fitting is not None, unfinished=unfinished)
         if self.expectation.check_schema:
             invalid = check_against_schemas(calls, self.offered)
             findings.failures += invalid.failures
@@ -125,6 +115,15 @@ class CallsCheck:
             edges,
             len(calls),
         )
+
+    def _explain(
+        self, calls: Sequence[Call], partner: Sequence[int], findings: Findings, *, fits: bool, unfinished: bool
+    ) -> None:
+        comparison = Comparison(
+            self.expectation, self.patterns, calls, self.offered, partner, fits, unfinished, bool(self.stale)
+        )
+        explain_calls(comparison, findings)
+        count_calls(comparison, findings)
 
     def _is_unfinished(self, calls: Sequence[Call], partner: Sequence[int], stopped_at: Sequence[int]) -> bool:
         needed = needed_tools(self.expectation)

@@ -62,7 +62,7 @@ class CallPattern:
 
 def compile_calls(expected: CallsExpectation, offered: OfferedTools) -> tuple[CallPattern, ...]:
     """The expected calls as patterns, in the order in which they were written."""
-    return tuple(_compile_call(call, expected, offered.schema(call.name)) for call in expected.expected)
+    return tuple(_compile_call(call, expected, offered.schema(nfc(call.name))) for call in expected.expected)
 
 
 def _compile_call(call: ExpectedCall, calls: CallsExpectation, schema: ToolSchema | None) -> CallPattern:

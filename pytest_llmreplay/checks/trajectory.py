@@ -47,7 +47,7 @@ def _check_calls(
     result = CallsCheck.of(expected, offered).compare(scoped.calls, scoped.stopped_at)
     findings.failures += result.failures
     findings.unmeasured += result.unmeasured
-    diagnostics = dict(result.diagnostics)
+    diagnostics = result.diagnostics if expected.expected else {}
     outside = _writes_outside(trajectory, offered) if expected.scope == "step" else 0
     if outside:
         diagnostics["writes_outside_scope"] = float(outside)

@@ -46,7 +46,11 @@ class AllOf:
     """Every one of several matchers in one mapping."""
 
     patterns: tuple[Pattern, ...]
-    accepts_missing = False
+
+    @property
+    def accepts_missing(self) -> bool:
+        """When all of them do."""
+        return all(pattern.accepts_missing for pattern in self.patterns)
 
     def differences(self, actual: Any, path: str) -> Sequence[Difference]:
         """Those of the first that does not match."""

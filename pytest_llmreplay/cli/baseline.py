@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.report.text import printable
 
 if TYPE_CHECKING:
     from pytest_llmreplay.config import Project
@@ -27,9 +28,10 @@ def baseline() -> None:
 @click.option("--variant", metavar="NAME", help="The candidate to accept, when the run has more than one.")
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 def accept(run: str, variant: str | None, yes: bool) -> None:
-    """Turn the open cases that the candidate passed in RUN (default: the last) into fixed ones.
+    """Accept a candidate of RUN (default: the last) as the baseline that later ones are compared with.
 
-    From then on they must pass. A case that has changed since the run is left alone.
+    The open cases that it passed become fixed and must pass from then on; a case that has changed since the run is left
+    alone. Its outcomes are kept in golden/baseline.parquet, so that later runs need not replay it.
     """
     from pytest_llmreplay.compare.ratchet import accept as accepted_cases
     from pytest_llmreplay.config import find_project
@@ -41,20 +43,23 @@ def accept(run: str, variant: str | None, yes: bool) -> None:
     mine = [outcome for outcome in outcomes if outcome.variant == candidate]
     passed = set(accepted_cases(mine))
     chosen = {o.case_id: o for o in mine if o.case_id in passed}
-    if not chosen:
-        click.echo(f"{candidate} passed no open case in this run; nothing to accept.")
-        return
-    click.echo(f"{len(chosen)} open cases passed on {candidate} and become fixed:")
+    if chosen:
+        click.echo(f"{len(chosen)} open cases passed on {candidate} and become fixed:")
+    else:
+        click.echo(f"{candidate} passed no open case in this run; none becomes fixed.")
     for case_id, outcome in sorted(chosen.items()):
-        click.echo(f"  {case_id}  ({outcome.case_file})")
+        click.echo(f"  {printable(case_id)}  ({printable(outcome.case_file)})")
+    click.echo(f"{len(mine)} outcomes of {candidate} become the accepted baseline.")
     if not yes:
         if not sys.stdin.isatty():
             raise UserError("there is no terminal to ask on", fix="look at the list above and add --yes")
         click.confirm("Accept them?", abort=True)
-    _accept(project, chosen)
+    fixed = _accept(project, chosen)
+    _keep_outcomes(project, info, mine, fixed)
+    click.echo("next: commit golden/, then pytest golden/")
 
 
-def _accept(project: Project, chosen: dict[str, Outcome]) -> None:
+def _accept(project: Project, chosen: dict[str, Outcome]) -> list[str]:
     from pytest_llmreplay.store.cases import rewrite_cases
 
     fixed: list[str] = []
@@ -63,7 +68,30 @@ def _accept(project: Project, chosen: dict[str, Outcome]) -> None:
     for case_id in sorted(set(chosen) - set(fixed)):
         click.echo(f"left alone: {case_id} is no longer the case that was replayed", err=True)
     click.echo(f"{len(fixed)} cases are fixed from now on.")
-    click.echo("next: commit golden/, then pytest golden/")
+    return fixed
+
+
+def _keep_outcomes(project: Project, info: dict[str, Any], mine: Sequence[Outcome], fixed: Sequence[str]) -> None:
+    """Write `golden/baseline.parquet`, in which the cases have the status that they have from now on."""
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from pytest_llmreplay.cli.material import baseline_file
+    from pytest_llmreplay.store.baseline import write_baseline
+
+    changed = set(fixed)
+    kept = [replace(o, case_status="fixed") if o.case_id in changed else o for o in mine]
+    path = baseline_file(project)
+    about = {
+        "variant": mine[0].variant,
+        "about": (info.get("variants") or {}).get(mine[0].variant),
+        "run_id": info.get("run_id"),
+        "git_commit": info.get("git_commit"),
+        "versions": info.get("versions"),
+        "accepted_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    rows = write_baseline(path, kept, about)
+    click.echo(f"{project.relative(path)} holds {rows} accepted outcomes.")
 
 
 def _fixing(chosen: dict[str, Outcome], fixed: list[str]) -> Callable[[Case], Case]:
@@ -81,7 +109,7 @@ def _fixing(chosen: dict[str, Outcome], fixed: list[str]) -> Callable[[Case], Ca
 
 def _candidate(info: dict[str, Any], outcomes: Sequence[Outcome], wanted: str | None) -> str:
     names = sorted({outcome.variant for outcome in outcomes})
-    candidates = [name for name in names if name != info.get("baseline")]
+    candidates = [name for name in names if name != info.get("baseline")] or names
     if wanted is not None:
         if wanted not in names:
             raise UserError("the run has no such variant", key="--variant", value=wanted, allowed=names)

@@ -74,6 +74,8 @@ def _write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     reals = {"baseline_rate", "candidate_rate", "difference", "weight"}
     wholes = {"baseline_trials", "candidate_trials"}
     listed = list(rows)
-    types = {name: pa.float64() if name in reals else pa.int64() if name in wholes else pa.string() for name in listed[0]}
+    types = {
+        name: pa.float64() if name in reals else pa.int64() if name in wholes else pa.string() for name in listed[0]
+    }
     schema = pa.schema(list(types.items()))
     write_tables(path, [table_of(listed, schema)], schema, group_rows=4096)

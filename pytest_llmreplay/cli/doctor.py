@@ -80,13 +80,17 @@ def _variants(project: Project) -> Iterator[tuple[str, str]]:
 
 
 def _target(variant: Variant) -> str:
-    target = variant.target
-    if target.type == "callable":
-        return f"callable {target.function}"
-    if target.type == "traces":
-        return f"traces {target.logs}"
+    from pytest_llmreplay.model.variant import CallableTarget, HttpTarget, TracesTarget
+    from pytest_llmreplay.providers.credentials import without_credentials
     from pytest_llmreplay.session.ways import way_to
 
+    target = variant.target
+    if isinstance(target, CallableTarget):
+        return f"callable {target.function}"
+    if isinstance(target, TracesTarget):
+        return f"traces {target.logs}"
+    if isinstance(target, HttpTarget):
+        return f"http {without_credentials(target.url)}"
     way = {"local": "the embedded model", "openai": "OpenAI's protocol", "litellm": "litellm"}[way_to(target)]
     key = ""
     if target.api_key_env:

@@ -72,9 +72,7 @@ def gate(
     click.get_current_context().exit(decision.exit_code)
 
 
-def decided(
-    project: Project, policy: GatePolicy, comparison: Comparison
-) -> tuple[Decision, tuple[Waiver, ...]]:
+def decided(project: Project, policy: GatePolicy, comparison: Comparison) -> tuple[Decision, tuple[Waiver, ...]]:
     """The decision, and the waivers of the project.
 
     Raises:
@@ -132,9 +130,7 @@ def _write_evidence(
     write_text_atomically(path, json.dumps(data, indent=2, default=str) + "\n")
 
 
-def _write_markdown(
-    path: Path | None, comparison: Comparison, decision: Decision, commands: Mapping[str, str]
-) -> None:
+def _write_markdown(path: Path | None, comparison: Comparison, decision: Decision, commands: Mapping[str, str]) -> None:
     from pytest_llmreplay.cli.terminal import on_github
     from pytest_llmreplay.report.markdown import markdown_text
     from pytest_llmreplay.store.atomic import write_text_atomically, writing
@@ -161,7 +157,7 @@ def _print(
 ) -> None:
     from pytest_llmreplay.cli.terminal import echo, on_github, screen_of
     from pytest_llmreplay.report.decision import decision_text
-    from pytest_llmreplay.report.github import annotations
+    from pytest_llmreplay.report.github import annotation_lines
 
     if as_json:
         data: dict[str, Any] = {**decision.to_dict(), "reproduce": dict(commands), "remarks": list(material.notes)}
@@ -172,7 +168,7 @@ def _print(
         echo(f"note: {note}")
     if on_github():
         files = {str(row["case_id"]): str(row["case_file"]) for row in material.rows if row.get("case_file")}
-        for line in annotations(decision, files):
+        for line in annotation_lines(decision, files):
             click.echo(line)
     if not quiet:
         echo(f"\nnext: {_next(decision)}")

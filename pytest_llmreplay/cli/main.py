@@ -13,6 +13,7 @@ from pytest_llmreplay.report.text import printable
 
 _COMMANDS: Mapping[str, str] = {
     "baseline": "pytest_llmreplay.cli.baseline:baseline",
+    "cassettes": "pytest_llmreplay.cli.cassettes:cassettes",
     "check": "pytest_llmreplay.cli.check:check",
     "compare": "pytest_llmreplay.cli.compare:compare",
     "doctor": "pytest_llmreplay.cli.doctor:doctor",

@@ -117,7 +117,8 @@ def _accepted(project: Project, sources: Sequence[_Source]) -> tuple[_Source, li
     digests = {str(row["case_id"]): str(row.get("case_digest") or "") for s in sources for row in s.rows}
     valid, changed = as_baseline(outcomes, digests or {o.case_id: o.case_digest for o in outcomes})
     notes = [f"Changed since it was accepted, so nothing to compare it with: {case}." for case in changed]
-    return _Source({**info, "baseline": ACCEPTED, "variants": {ACCEPTED: info}}, _outcome_rows(valid)), notes
+    about = {**info, "baseline": ACCEPTED, "variants": {ACCEPTED: info.get("about") or {}}}
+    return _Source(about, _outcome_rows(valid)), notes
 
 
 def baseline_file(project: Project) -> Path:

@@ -4,117 +4,161 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from pytest_llmreplay.model.errors import UserError, did_you_mean
-from pytest_llmreplay.report.text import one_line, printable
+from pytest_llmreplay.cli.promotion import Choices, pipeline_steps
+from pytest_llmreplay.cli.review import review, say_duplicate, say_stopped
+from pytest_llmreplay.cli.selection import selected
+from pytest_llmreplay.model.case import FailureCategory, FailureStage, Severity
+from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.report.text import printable
 
 if TYPE_CHECKING:
     from pytest_llmreplay.config import Project
     from pytest_llmreplay.model.case import Case
     from pytest_llmreplay.model.conversation import Conversation
-    from pytest_llmreplay.promote import Step, Stopped
+    from pytest_llmreplay.promote import Duplicate, Stopped
+
+_WORD = "WORD"
 
 
 @click.command()
 @click.argument("logs", nargs=-1, required=True)
 @click.option("--id", "ids", multiple=True, metavar="ID", help="A conversation to promote; repeatable.")
+@click.option("--ids", "ids_file", metavar="FILE", help="Ids, or the JSON lines of find, one a line; - is stdin.")
 @click.option("--where", metavar="EXPR", help="Promote the conversations for which this expression holds.")
+@click.option("--sample", type=click.IntRange(min=1), help="Of those selected only this many, always the same ones.")
+@click.option("--by", metavar="COLUMN", help="With --sample: evenly over the values of this column.")
 @click.option("--out", type=click.Path(path_type=Path), help="The file to write; it must not exist.")
 @click.option("--suite", help="The suite's name (default: the name of --out, or of the first log).")
 @click.option("--expect", type=click.Path(path_type=Path), help="A YAML file (kind: expectations) for all cases.")
 @click.option("--expect-column", metavar="COLUMN", help="The log's column with each case's own expectation.")
+@click.option("--like-trace", metavar="ID", help="Propose the calls of this conversation, which went well.")
 @click.option("--control", is_flag=True, help="These conversations went well, and must go on going well.")
 @click.option("--turn", type=click.IntRange(min=1), help="The failing turn (default: the assistant's last).")
 @click.option("--id-column", metavar="COLUMN", help="The log's column that identifies a conversation.")
 @click.option("--format", "format_name", metavar="NAME", help="The format of the logs, instead of finding out.")
-def promote(
-    logs: tuple[str, ...],
-    ids: tuple[str, ...],
-    where: str | None,
-    out: Path | None,
-    suite: str | None,
-    expect: Path | None,
-    expect_column: str | None,
-    control: bool,
-    turn: int | None,
-    id_column: str | None,
-    format_name: str | None,
-) -> None:
+@click.option("--residual", type=click.Choice(["redact", "keep"]), help="What to do with words that may be names.")
+@click.option("--fake", is_flag=True, help="Values of the same form instead of pseudonyms.")
+@click.option("--store-personal-data", metavar="REASON", help="Redact nothing; the reason is kept in each case.")
+@click.option(
+    "--on-duplicate",
+    type=click.Choice(["skip", "link", "add"]),
+    default="skip",
+    show_default=True,
+    help="An exact duplicate of a case in the suite: left out, counted by raising that case's weight, or added.",
+)
+@click.option("--allow-passing", is_flag=True, help="Write cases too whose expectation production itself meets.")
+@click.option("--borrow", multiple=True, metavar="LOGS", help="Take missing tool results from these logs; repeatable.")
+@click.option("--stub", "stubs", multiple=True, metavar="TOOL=JSON", help="The result of a tool; repeatable.")
+@click.option("--category", "failure_category", type=click.Choice(get_args(FailureCategory)))
+@click.option("--stage", "failure_stage", type=click.Choice(get_args(FailureStage)))
+@click.option("--severity", type=click.Choice(get_args(Severity)))
+@click.option("--intent", metavar=_WORD, help="What the customer wanted, in a word.")
+@click.option("--title", metavar="TEXT")
+@click.option("--summary", metavar="TEXT", help="What went wrong.")
+@click.option("--owner", metavar="NAME", help="Who mends it.")
+@click.option("--due", type=click.DateTime(["%Y-%m-%d"]), help="By when.")
+@click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="When the case may be pruned.")
+@click.option("--tag", "tags", multiple=True, metavar=_WORD, help="Repeatable.")
+@click.option("--by-whom", "promoted_by", metavar="NAME", envvar="PYTEST_LLMREPLAY_USER", help="Who promotes.")
+@click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+def promote(logs: tuple[str, ...], out: Path | None, suite: str | None, dry_run: bool, **options: Any) -> None:
     """Promote conversations in LOGS (Parquet, JSONL, folders, globs) into golden cases.
 
-    Without --id and --where all conversations are promoted. A case with an expectation is open at once (with
-    --control: fixed); without one it is a draft and does not run.
+    Without --id, --ids and --where all conversations are promoted. Personal data is redacted; what may be a name is
+    asked on a terminal, and elsewhere --residual decides. A case with an expectation is open at once (with --control:
+    fixed); with a proposed one, or none, it is a draft and does not run.
     """
     from pytest_llmreplay.config import find_project
     from pytest_llmreplay.promote import Promotion
     from pytest_llmreplay.promote import promote as run_pipeline
-    from pytest_llmreplay.traces import read_conversations
 
-    if expect is not None and expect_column is not None:
-        raise UserError("--expect and --expect-column exclude each other")
+    choices = Choices.of(options)
     project = find_project(Path.cwd())
     problems: list[str] = []
-    conversations = read_conversations(
-        logs, format=format_name, id_column=id_column, where=where, on_problem=lambda p: problems.append(str(p))
-    )
     suite = suite or (out.stem if out else Path(logs[0]).stem or "promoted")
+    if out is not None and out.exists() and not dry_run:
+        raise UserError("exists already, and a promotion never changes an existing file", file=str(out))
     promotion = Promotion(
         suite=suite,
-        kind="control" if control else "incident",
+        kind="control" if choices.control else "incident",
         promoted_at=_now(),
-        turn=turn,
+        promoted_by=choices.promoted_by,
+        turn=choices.turn,
         sha256_of=lru_cache(lambda source: _sha256(project.root / source)),
     )
-    chosen = _chosen(conversations, ids)
-    results = run_pipeline(_with_relative_source(chosen, project), promotion, _steps(project, expect, expect_column))
-    cases, stopped = _sorted_out(results, project)
+    steps = pipeline_steps(project, logs, choices, problems)
+    chosen = selected(logs, choices, problems)
+    results = run_pipeline(_with_relative_source(chosen, project), promotion, steps)
+    sorted_out = _sorted_out(results, project, suite, choices.on_duplicate)
     for problem in problems:
         click.echo(printable(problem), err=True)
-    _report_stopped(stopped)
+    say_stopped(sorted_out.stopped)
+    for case, duplicate in sorted_out.duplicates:
+        say_duplicate(case, duplicate, choices.on_duplicate)
+    _finish(project, out, suite, sorted_out, choices, dry_run=dry_run)
+    if sorted_out.stopped or problems:
+        click.get_current_context().exit(1)
+
+
+def _finish(
+    project: Project, out: Path | None, suite: str, sorted_out: _SortedOut, choices: Choices, *, dry_run: bool
+) -> None:
+    cases = sorted_out.cases
+    linked = Counter(duplicate.case_id for _, duplicate in sorted_out.left_out)
+    if not cases and not sorted_out.stopped and not linked:
+        raise UserError("no conversation was selected, so nothing is written")
+    if linked and choices.on_duplicate == "link" and not dry_run:
+        _raise_weights(project, linked)
     if not cases:
-        if not stopped:
-            raise UserError("no conversation was selected, so nothing is written")
-        click.get_current_context().exit(1)
-    path = out if out is not None else _default_path(project, suite, cases)
-    _write(project, path, cases)
-    if stopped or problems:
-        click.get_current_context().exit(1)
-
-
-def _steps(project: Project, expect: Path | None, expect_column: str | None) -> list[Step]:
-    from pytest_llmreplay.promote import expect_from_column, expect_from_file, with_status
-
-    if expect is not None:
-        from pytest_llmreplay.config import load_expectations
-
-        return [expect_from_file(load_expectations(expect, root=project.root)), with_status]
-    if expect_column is not None:
-        return [expect_from_column(expect_column), with_status]
-    return [with_status]
-
-
-def _chosen(conversations: Iterable[Conversation], ids: tuple[str, ...]) -> Iterator[Conversation]:
-    """The conversations with these ids, in the order of the log; all of them when no id is given."""
-    if not ids:
-        yield from conversations
         return
-    missing = set(ids)
-    seen: list[str] = []
-    for conversation in conversations:
-        seen.append(conversation.conversation_id)
-        if conversation.conversation_id in ids:
-            missing.discard(conversation.conversation_id)
-            yield conversation
-    if missing:
-        first = min(missing)
-        nearest = did_you_mean(first, seen)
-        hint = f"did you mean '{nearest}'?" if nearest else None
-        raise UserError(f"no conversation has the id '{first}' ({len(seen)} were read)", fix=hint)
+    path = out if out is not None else _default_path(project, suite, cases)
+    if not dry_run:
+        _write(path, cases)
+    review(cases, project.relative(path), dry_run=dry_run)
+
+
+@dataclass(frozen=True, slots=True)
+class _SortedOut:
+    """The new cases, what was stopped, and duplicates with whether they are left out."""
+
+    cases: list[Case]
+    stopped: list[Stopped]
+    duplicates: list[tuple[Case, Duplicate]]
+    left_out: list[tuple[Case, Duplicate]]
+
+
+def _sorted_out(results: Iterable[Case | Stopped], project: Project, suite: str, on_duplicate: str) -> _SortedOut:
+    """The new cases, and what was stopped: also a case whose id is already taken."""
+    from pytest_llmreplay.promote import Stopped, SuiteIndex
+
+    taken = dict(_known_ids(project))
+    index = SuiteIndex.of(_cases_of(project, suite))
+    found = _SortedOut([], [], [], [])
+    for result in results:
+        if isinstance(result, Stopped):
+            found.stopped.append(result)
+            continue
+        if result.case_id in taken:
+            source = result.provenance.trace_id or result.case_id
+            why = f"it is already a case: {result.case_id} in {taken[result.case_id]}"
+            found.stopped.append(Stopped(source, why))
+            continue
+        duplicate = index.duplicate_of(result)
+        if duplicate is not None:
+            found.duplicates.append((result, duplicate))
+            if duplicate.kind == "exact" and on_duplicate != "add":
+                found.left_out.append((result, duplicate))
+                continue
+        taken[result.case_id] = "this promotion"
+        found.cases.append(result)
+    return found
 
 
 def _with_relative_source(conversations: Iterable[Conversation], project: Project) -> Iterator[Conversation]:
@@ -123,25 +167,6 @@ def _with_relative_source(conversations: Iterable[Conversation], project: Projec
     for conversation in conversations:
         source = conversation.source_file
         yield conversation if source is None else replace(conversation, source_file=project.relative(Path(source)))
-
-
-def _sorted_out(results: Iterable[Case | Stopped], project: Project) -> tuple[list[Case], list[Stopped]]:
-    """The new cases, and what was stopped: also a case whose id is already taken."""
-    from pytest_llmreplay.promote import Stopped
-
-    taken = dict(_known_ids(project))
-    cases: list[Case] = []
-    stopped: list[Stopped] = []
-    for result in results:
-        if isinstance(result, Stopped):
-            stopped.append(result)
-        elif result.case_id in taken:
-            source = result.provenance.trace_id or result.case_id
-            stopped.append(Stopped(source, f"it is already a case: {result.case_id} in {taken[result.case_id]}"))
-        else:
-            taken[result.case_id] = "this promotion"
-            cases.append(result)
-    return cases, stopped
 
 
 def _known_ids(project: Project) -> Iterator[tuple[str, str]]:
@@ -153,6 +178,35 @@ def _known_ids(project: Project) -> Iterator[tuple[str, str]]:
                 yield entry.case_id, project.relative(path)
 
 
+def _cases_of(project: Project, suite: str) -> Iterator[Case]:
+    """The usable cases of a suite; a row that is not is for `validate` to report."""
+    from pytest_llmreplay.store.cases import BadCase, CaseEntry, CaseFile, golden_files, read_index
+
+    for path in golden_files([path for path in project.golden if path.exists()]):
+        rows = [e.row for e in read_index(path) if isinstance(e, CaseEntry) and e.suite == suite]
+        file = CaseFile(path)
+        for row in rows:
+            try:
+                yield file.load(row)
+            except BadCase:
+                continue
+
+
+def _raise_weights(project: Project, linked: Counter[str]) -> None:
+    from dataclasses import replace
+
+    from pytest_llmreplay.store.cases import find_case, rewrite_cases
+
+    for case_id, count in sorted(linked.items()):
+        path, _ = find_case(project.golden, case_id)
+
+        def heavier(case: Case, case_id: str = case_id, count: int = count) -> Case:
+            return replace(case, weight=case.weight + count) if case.case_id == case_id else case
+
+        rewrite_cases(path, heavier)
+        click.echo(f"{case_id} now stands for {count} more conversation{'s' if count > 1 else ''}")
+
+
 def _default_path(project: Project, suite: str, cases: list[Case]) -> Path:
     from datetime import UTC, datetime
 
@@ -162,29 +216,11 @@ def _default_path(project: Project, suite: str, cases: list[Case]) -> Path:
     return project.golden[0] / suite / name
 
 
-def _write(project: Project, path: Path, cases: list[Case]) -> None:
+def _write(path: Path, cases: list[Case]) -> None:
     from pytest_llmreplay.store.cases import write_cases
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_cases(path, cases)
-    shown = project.relative(path)
-    counts = Counter(f"{case.status} {case.kind}" for case in cases)
-    summary = ", ".join(f"{count} {what}{'s' if count > 1 else ''}" for what, count in sorted(counts.items()))
-    click.echo("Text is stored as logged: nothing is redacted.", err=True)
-    click.echo(f"{len(cases)} case{'s' if len(cases) > 1 else ''} written to {shown}: {summary}")
-    drafts = [case for case in cases if case.status == "draft"]
-    if drafts:
-        click.echo("Drafts do not run: they have no expectation; give one with --expect or --expect-column.")
-    click.echo(
-        f"next: pytest {shown}"
-        if len(drafts) < len(cases)
-        else f"next: pytest-llmreplay golden show {drafts[0].case_id}"
-    )
-
-
-def _report_stopped(stopped: list[Stopped]) -> None:
-    for entry in stopped:
-        click.echo(f"not promoted: {one_line(entry.conversation_id)}: {printable(entry.why)}", err=True)
 
 
 def _sha256(path: Path) -> str | None:

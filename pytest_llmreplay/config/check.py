@@ -8,6 +8,7 @@ from pathlib import Path
 from pytest_llmreplay.config.environment import load_environment
 from pytest_llmreplay.config.expectations import load_expectations
 from pytest_llmreplay.config.gate import load_gate
+from pytest_llmreplay.config.redaction import load_redaction
 from pytest_llmreplay.config.schemas import FILES
 from pytest_llmreplay.config.variant import MessagesFile, ToolsFile, load_variant
 from pytest_llmreplay.config.waivers import load_waivers
@@ -33,6 +34,7 @@ def check_configs(folder: Path, root: Path) -> tuple[list[Variant], list[UserErr
         "messages": lambda path: parse_written(MessagesFile, read_yaml(path, kind="messages"), file=str(path)),
         "gate": load_gate,
         "waivers": load_waivers,
+        "redaction": load_redaction,
     }
     for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
         try:

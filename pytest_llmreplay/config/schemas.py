@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from pytest_llmreplay.compare.policy import GatePolicy, Waivers
 from pytest_llmreplay.config.environment import EnvironmentFile
+from pytest_llmreplay.config.redaction import RedactionFile
 from pytest_llmreplay.config.variant import MessagesFile, ToolsFile, VariantFile
 from pytest_llmreplay.model.expectation import Expectation
 from pytest_llmreplay.model.written import Written
@@ -30,6 +31,7 @@ FILES: Mapping[str, type[BaseModel]] = {
     "messages": MessagesFile,
     "gate": GatePolicy,
     "waivers": Waivers,
+    "redaction": RedactionFile,
 }
 
 

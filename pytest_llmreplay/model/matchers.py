@@ -102,7 +102,7 @@ def value_problems(value: Any, key: str, place: Place = "argument") -> Iterator[
     """
     if value is None or isinstance(value, str | int):
         return
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         for index, inner in enumerate(value):
             yield from value_problems(inner, f"{key}[{index}]", "element")
     elif is_matcher(value):
@@ -121,7 +121,7 @@ def literal_problems(value: Any, key: str) -> Iterator[UserError]:
         yield from _key_problems(value, key)
         for name, inner in value.items():
             yield from literal_problems(inner, f"{key}.{name}")
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         for index, inner in enumerate(value):
             yield from literal_problems(inner, f"{key}[{index}]")
     else:

@@ -1,15 +1,38 @@
 """From a production conversation to a golden case."""
 
+from pytest_llmreplay.promote.borrow import Lender, borrow, missing_results, parse_stub, stub
+from pytest_llmreplay.promote.duplicates import NEAR, Duplicate, SuiteIndex
 from pytest_llmreplay.promote.expect import expect_from_column, expect_from_file
+from pytest_llmreplay.promote.labels import EVIDENCE, Given, label, proposals
 from pytest_llmreplay.promote.pipeline import Promotion, Step, Stopped, StoppedError, promote, with_status
+from pytest_llmreplay.promote.propose import PROPOSED, propose
+from pytest_llmreplay.promote.prove import PROOF, bites, production_report, prove
 
 __all__ = [
+    "EVIDENCE",
+    "NEAR",
+    "PROOF",
+    "PROPOSED",
+    "Duplicate",
+    "Given",
+    "Lender",
     "Promotion",
     "Step",
     "Stopped",
     "StoppedError",
+    "SuiteIndex",
+    "bites",
+    "borrow",
     "expect_from_column",
     "expect_from_file",
+    "label",
+    "missing_results",
+    "parse_stub",
+    "production_report",
     "promote",
+    "proposals",
+    "propose",
+    "prove",
+    "stub",
     "with_status",
 ]

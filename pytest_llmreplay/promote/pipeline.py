@@ -145,7 +145,10 @@ def _provenance(conversation: Conversation, promotion: Promotion) -> Provenance:
 
 
 def with_status(case: Case) -> Case:
-    """A case with an expectation is at once open (an incident) or fixed (a control); without one it stays a draft."""
-    if not case.expect:
+    """A case with an expectation is at once open (an incident) or fixed (a control); without one it stays a draft.
+
+    A proposed expectation is a draft too, until a person approves it.
+    """
+    if not case.expect or "proposed" in case.metadata:
         return case
     return replace(case, status="fixed" if case.kind == "control" else "open")

@@ -18,11 +18,12 @@ class Budget:
     max_tokens: int | None = None
     spent_usd: float = 0.0
     spent_tokens: int = 0
-    stopped: bool = False
+    stopped: NotRun | None = None
 
-    def stop(self) -> None:
-        """Let no more requests start: the run is ending."""
-        self.stopped = True
+    def stop(self, why: str = "the run was stopped before this trial was done", code: str = "interrupted") -> None:
+        """Let no more requests start."""
+        if self.stopped is None:
+            self.stopped = NotRun(why, code=code)
 
     def check(self) -> None:
         """Refuse another request when the budget is used up or the run was stopped.
@@ -30,8 +31,8 @@ class Budget:
         Raises:
             NotRun: it is.
         """
-        if self.stopped:
-            raise NotRun("the run was stopped before this trial was done", code="interrupted")
+        if self.stopped is not None:
+            raise self.stopped
         if self.max_cost_usd is not None and self.spent_usd >= self.max_cost_usd:
             raise NotRun(
                 f"the budget of {self.max_cost_usd:g} USD is used up ({self.spent_usd:.4f} spent); "

@@ -15,7 +15,7 @@ from pytest_llmreplay.model.conversation import Message, Tool, ToolCall, turns_o
 from pytest_llmreplay.providers.local_grammar import Parameter, as_value_text
 
 _ARGUMENT_EXAMPLES = 8
-_ANSWER_EXAMPLES = 4
+_ANSWER_EXAMPLES = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pytest_llmreplay.model.errors import InfrastructureError
+from pytest_llmreplay.model.errors import AccessDenied, InfrastructureError
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest, Provider
 from pytest_llmreplay.providers.budget import Budget
 
 _PRESSURE_CODES = frozenset({"rate_limited", "overloaded"})
 _FIRST_BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 30.0
+_FIRST_HOLD_S = 0.1
+_LONGEST_HOLD_S = 10.0
 _MINUTE = 60.0
 T = TypeVar("T")
 
@@ -57,6 +59,8 @@ class Gate:
         self._under_way = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._lowered_at = float("-inf")
+        self._refusals = 0
+        self._held_until = float("-inf")
         self._rates = [
             _Rate(allowed, clock) for allowed in (requests_per_minute, tokens_per_minute) if allowed is not None
         ]
@@ -78,6 +82,8 @@ class Gate:
             await waiter
         self._under_way += 1
         try:
+            while (pause := self._held_until - self._clock.now()) > 0:
+                await self._clock.sleep(pause)
             for rate in self._rates:
                 await rate.wait()
             if self._requests is not None:
@@ -89,16 +95,22 @@ class Gate:
 
     def succeeded(self, tokens: int) -> None:
         """A request got its answer: one more at once after every round of answers."""
+        self._refusals = 0
         self._limit = min(self._most, self._limit + 1 / self._limit)
         if self._tokens is not None:
             self._tokens.spend(tokens)
         self._wake()
 
     def refused(self, sent_at: float) -> None:
-        """The endpoint asked for less: half as many at once. Refusals of requests sent before that count once."""
+        """The endpoint asked for less: half as many at once, and nothing for a moment that doubles while it refuses.
+
+        Refusals of requests that were sent before that count once.
+        """
         if sent_at > self._lowered_at:
             self._limit = max(1.0, self._limit / 2)
             self._lowered_at = self._clock.now()
+            self._held_until = self._lowered_at + min(_LONGEST_HOLD_S, _FIRST_HOLD_S * 2.0**self._refusals)
+            self._refusals += 1
 
     def _wake(self) -> None:
         free = int(self._limit) - self._under_way
@@ -184,6 +196,8 @@ class Pressure:
             except InfrastructureError as error:
                 if error.code in _PRESSURE_CODES:
                     self._gate.refused(sent_at)
+                if isinstance(error, AccessDenied):
+                    self._budget.stop(f"the run was stopped: {error}", code="access_denied")
                 raise
             took = spent(reply)
             self._gate.succeeded(took.tokens)

@@ -36,7 +36,7 @@ def comparisons_text(found: Comparisons, screen: Screen) -> str:
     rows = [[one_line(row[0], 40), *row[1:]] for row in many_rows(found)]
     baseline = found.comparisons[0].overall.baseline
     head = screen.paragraph(f"{found.baseline} (pass rate {percent(baseline.rate)}) against {len(rows)} candidates")
-    blocks = [head, screen.table(rows, MANY_HEADERS, ("95 % interval", "cases")), screen.paragraph(found.sentence)]
+    blocks = [head, screen.table(rows, MANY_HEADERS, (4, 1, 6, 7, 2)), screen.paragraph(found.sentence)]
     if screen.verbosity >= 0:
         blocks += [comparison_text(comparison, screen) for comparison in found.comparisons]
     return "\n\n".join(blocks)
@@ -64,12 +64,16 @@ def notes_of(comparison: Comparison) -> list[str]:
 
 
 def _counts(comparison: Comparison, screen: Screen) -> str:
-    shown = []
+    lines, room = [""], screen.width
     for label, count in comparison.counts.items():
         text = f"{label.replace('_', ' ')} {count}"
+        if lines[-1] and len(text) + 3 > room:
+            lines.append("")
+            room = screen.width
         style = _COUNT_STYLES.get(label)
-        shown.append(screen.paint(text, style) if style and count else text)
-    return "   ".join(shown)
+        room -= len(text) + 3
+        lines[-1] += ("   " if lines[-1] else "") + (screen.paint(text, style) if style and count else text)
+    return "\n".join(lines)
 
 
 def _clusters(comparison: Comparison, screen: Screen) -> str:
@@ -88,15 +92,19 @@ def _rates(comparison: Comparison, screen: Screen) -> str:
     if not comparison.overall.cases:
         return ""
     most = len(rows) if screen.verbosity > 0 else len(rows) - len(comparison.slices) + _MOST_SLICES
-    headers = ["", "cases", one_line(comparison.baseline, 20), one_line(comparison.candidate, 20), *RATE_HEADERS[4:]]
-    table = screen.table([_rate_cells(row, screen) for row in rows[:most]], headers, ("95 % interval", "p", "cases"))
+    headers = ["", "cases", *_names(comparison), *RATE_HEADERS[4:]]
+    table = screen.table([_rate_cells(row, screen) for row in rows[:most]], headers, (5, 6, 1, 2, 3))
     more = f"\n  (+{len(rows) - most} more slices; -v shows all)" if len(rows) > most else ""
     corrected = "\np-values of slices are corrected for their number (Holm)." if comparison.slices else ""
     return table + more + corrected
 
 
+def _names(comparison: Comparison) -> tuple[str, str]:
+    return one_line(comparison.baseline, 20), one_line(comparison.candidate, 20)
+
+
 def _rate_cells(row: RateRow, screen: Screen) -> list[str]:
-    cells = [one_line(row.cells[0], 34), *row.cells[1:]]
+    cells = [one_line(row.cells[0], min(34, screen.width // 2)), *row.cells[1:]]
     return [screen.paint(cell, *_STYLES.get(row.verdict, ())) for cell in cells]
 
 
@@ -116,8 +124,8 @@ def _attempts(comparison: Comparison, screen: Screen) -> str:
         for a in best
         if screen.verbosity > 0 or a.k == best[-1].k
     ]
-    headers = ["trials of a case", "cases", comparison.baseline, comparison.candidate, *RATE_HEADERS[4:6]]
-    return screen.table(rows, headers, ("95 % interval", "cases"))
+    headers = ["trials of a case", "cases", *_names(comparison), *RATE_HEADERS[4:6]]
+    return screen.table(rows, headers, (5, 1, 2, 3))
 
 
 def _deltas(comparison: Comparison, screen: Screen) -> str:
@@ -127,8 +135,8 @@ def _deltas(comparison: Comparison, screen: Screen) -> str:
         rows = [row for row in rows if not row[0].startswith(("input", "output"))]
     if not rows:
         return ""
-    headers = ["per trial", "cases", comparison.baseline, comparison.candidate, *RATE_HEADERS[4:6]]
-    return screen.table(rows, headers, ("95 % interval", "cases"))
+    headers = ["per trial", "cases", *_names(comparison), *RATE_HEADERS[4:6]]
+    return screen.table(rows, headers, (5, 1, 2, 3))
 
 
 def _cases(comparison: Comparison, screen: Screen) -> str:

@@ -21,7 +21,7 @@ def fenced(text: str, token: str) -> str:
     return f"::stop-commands::{token}\n{text}\n::{token}::"
 
 
-def annotations(decision: Decision, files: Mapping[str, str]) -> Iterator[str]:
+def annotation_lines(decision: Decision, files: Mapping[str, str]) -> Iterator[str]:
     """A workflow command for the decision and one for each of the most severe red cases.
 
     GitHub shows at most ten errors of a step.

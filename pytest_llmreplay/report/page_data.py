@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -109,7 +110,9 @@ class CasePages:
         }
 
     def _sides_of(self, case_id: str) -> tuple[list[Row], list[Row]]:
-        found = (self._rows.get((case_id, name), []) for name in (self._comparison.baseline, self._comparison.candidate))
+        found = (
+            self._rows.get((case_id, name), []) for name in (self._comparison.baseline, self._comparison.candidate)
+        )
         before, after = (sorted(rows, key=lambda row: int(row["trial"])) for rows in found)
         return before, after
 
@@ -161,9 +164,9 @@ def calls_of(row: Row) -> list[tuple[str, str]]:
             body = call["function"] if isinstance(call.get("function"), Mapping) else call
             name, arguments = body.get("name"), body.get("arguments")
         elif isinstance(call, Sequence) and not isinstance(call, str) and call:
-            name, arguments = call[0], call[1] if len(call) > 1 else ""
+            name, arguments = call[0], call[1] if len(call) > 1 else None
         else:
-            name, arguments = call, ""
+            name, arguments = call, None
         written = arguments if isinstance(arguments, str) else json.dumps(arguments or {}, default=str)
         found.append((str(name), written))
     return found
@@ -198,7 +201,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value and abs(value) < 1e300
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _harmless(character: str) -> bool:

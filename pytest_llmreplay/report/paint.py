@@ -37,17 +37,16 @@ class Screen:
         width = max(self.width, _NARROWEST)
         return textwrap.fill(printable(text), width, initial_indent=indent, subsequent_indent=indent)
 
-    def table(self, rows: Sequence[Sequence[str]], headers: Sequence[str], droppable: Sequence[str] = ()) -> str:
+    def table(self, rows: Sequence[Sequence[str]], headers: Sequence[str], droppable: Sequence[int] = ()) -> str:
         """A table whose first column is text; columns are dropped, in the order given, until it fits."""
-        shown = list(headers)
-        for name in (*droppable, None):
-            columns = [index for index, header in enumerate(headers) if header in shown]
-            text = _table([[row[i] for i in columns] for row in rows], shown)
-            if name is None or len(text.splitlines()[1]) <= self.width:
-                return text
-            if name in shown:
-                shown.remove(name)
-    
+        columns = list(range(len(headers)))
+        text = _table(rows, headers)
+        for column in droppable:
+            if len(text.splitlines()[1]) <= self.width:
+                break
+            columns.remove(column)
+            text = _table([[row[index] for index in columns] for row in rows], [headers[index] for index in columns])
+        return text
 
 
 def plural(count: int, noun: str) -> str:
@@ -65,5 +64,3 @@ def most_of(lines: Sequence[str], most: int, rest: str = "more") -> Iterator[str
 def _table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
     align = ["left", *["right"] * (len(headers) - 1)]
     return tabulate(rows, headers=list(headers), disable_numparse=True, colalign=align if rows else None)
-
-

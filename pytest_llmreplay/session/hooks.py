@@ -16,6 +16,7 @@ from pytest_llmreplay.session.host import Host
 from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, error_text, finished_trial
 from pytest_llmreplay.session.options import settings_from
 from pytest_llmreplay.session.plan import PlannedTrial
+from pytest_llmreplay.session.planning import plan_text
 from pytest_llmreplay.session.session import ReplaySession
 from pytest_llmreplay.session.sharing import EngineServer, RemoteEngine
 from pytest_llmreplay.session.summary import write_summary
@@ -46,6 +47,7 @@ class ReplayHooks:
         self._session: ReplaySession | None = None
         self._verdicts = _Verdicts()
         self._server: EngineServer | None = None
+        self._plan: str | None = None
         self.host: Host | None = None
 
     @property
@@ -81,6 +83,13 @@ class ReplayHooks:
         if not planned or self._config.option.collectonly:
             return
         try:
+            if self.session.settings.plan_only:
+                self._plan = plan_text(planned, self.session)
+                if self._is_worker:
+                    self._config.workeroutput["llmreplay_plan"] = self._plan  # type: ignore[attr-defined]
+                self._config.hook.pytest_deselected(items=session.items)
+                session.items.clear()
+                return
             self.session.start_engine(self._engine())
             self.session.plan(planned)
         except UserError as error:
@@ -119,7 +128,10 @@ class ReplayHooks:
             self._session.engine.close()
         if self.host is not None:
             self.host.close()
-        if hasattr(self._config, "workerinput"):
+        if self._is_worker:
+            return
+        if self._plan is not None and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK
             return
         ours = exit_code(self._verdicts.candidates, self._verdicts.baselines)
         tests_failed = exitstatus == pytest.ExitCode.TESTS_FAILED
@@ -128,8 +140,25 @@ class ReplayHooks:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the outcomes and the comparison."""
+        if self._plan is not None and not self._is_worker:
+            terminalreporter.section("llmreplay plan", sep="=")
+            terminalreporter.write_line(self._plan)
         if self.host is not None:
             write_summary(terminalreporter, self.host, self.session.settings)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Send nothing more, while pytest and xdist take their time to end."""
+        if self.host is not None:
+            self.host.stop_sending()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over the plan that an xdist worker made; all workers make the same."""
+        self._plan = getattr(node, "workeroutput", {}).get("llmreplay_plan", self._plan)
+
+    @property
+    def _is_worker(self) -> bool:
+        return hasattr(self._config, "workerinput")
 
     def _engine(self) -> Any:
         address = getattr(self._config, "workerinput", {}).get("llmreplay")

@@ -7,12 +7,14 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pytest_llmreplay.config import load_environment
-from pytest_llmreplay.model.outcome import Outcome
+from pytest_llmreplay.model.case import Severity
+from pytest_llmreplay.model.outcome import Outcome, Reason
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import CallableTarget, ModelTarget, Variant
 from pytest_llmreplay.providers.budget import Budget
@@ -27,6 +29,7 @@ from pytest_llmreplay.store.runs import RunStore
 
 # While one window of requests is under way, the next one is made ready and waits at the gate.
 _WINDOWS = 2
+_SEVERITIES = get_args(Severity)
 _NAMED_PACKAGES = ("pytest-llmreplay", "pytest", "litellm", "pyarrow", "aiohttp", "xllamacpp")
 
 
@@ -47,7 +50,7 @@ class Host:
         store = RunStore(settings.state, self.notices.append)
         store.seal_abandoned()
         self._recordings = RecordingStore(
-            settings.state / "recordings", [settings.root / "golden" / "cassettes"], on_notice=self.notices.append
+            settings.state / "recordings", settings.cassettes, on_notice=self.notices.append
         )
         self._recordings.seal_abandoned()
         self._budget = Budget(max_cost_usd=settings.max_cost_usd, max_tokens=settings.max_tokens)
@@ -61,8 +64,11 @@ class Host:
             notice=self.notices.append,
         )
         replayers = build_replayers(variants, workshop)
-        self._run = store.start(run_info(settings, variants, environment.digest))
-        self._runner = TrialRunner(variants, replayers, environment, settings.root, self._keep)
+        info = run_info(settings, variants, environment.digest)
+        measured = _measured(store, settings.resume)
+        self._run = store.start(info) if settings.resume is None else store.resume(settings.resume, info)
+        self._critical_first = settings.critical_first
+        self._runner = TrialRunner(variants, replayers, environment, settings.root, self._keep, measured)
         self.variants = variants
         self._planned: dict[PlannedTrial, None] = {}
         self._closed = False
@@ -86,7 +92,7 @@ class Host:
     def plan(self, trials: Sequence[PlannedTrial]) -> None:
         """Announce the selected trials to the engine."""
         self._planned.update(dict.fromkeys(trials))
-        self.engine.plan(trials)
+        self.engine.plan(sorted(trials, key=_gravity) if self._critical_first else trials)
 
     def result(self, trial: PlannedTrial) -> Trial:
         """Wait for a trial.
@@ -96,6 +102,10 @@ class Host:
         """
         self._planned.setdefault(trial)
         return self.engine.result(trial)
+
+    def stop_sending(self) -> None:
+        """Send nothing more; what is under way is finished."""
+        self._budget.stop()
 
     def close(self) -> None:
         """Stop, note what was never started, seal the run. Safe to call twice."""
@@ -112,10 +122,6 @@ class Host:
 
     def add_own_assertion(self, trial_id: tuple[str, str, int], message: str) -> None:
         """Add a test's own failed assertion to the outcome of its trial."""
-        from dataclasses import replace
-
-        from pytest_llmreplay.model.outcome import Reason
-
         outcome = self.outcomes.get(trial_id)
         if outcome is not None and outcome.status in ("passed", "failed", "unmeasured"):
             reason = Reason("own_assertion", "own_assertion", message)
@@ -127,6 +133,19 @@ class Host:
     def _keep(self, outcome: Outcome) -> None:
         self._run.add(outcome)
         self.outcomes[outcome.trial_id] = outcome
+
+
+def _measured(store: RunStore, resume: str | None) -> dict[tuple[str, str, int], Outcome]:
+    """The outcomes of the run to go on with that need no second replay: trouble and what was never run do."""
+    if resume is None:
+        return {}
+    _, outcomes = store.load(resume)
+    return {outcome.trial_id: outcome for outcome in outcomes if outcome.status not in ("error", "not_run")}
+
+
+def _gravity(trial: PlannedTrial) -> int:
+    severity = trial.entry.severity
+    return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
 
 
 def window_of(variant: Variant) -> int:

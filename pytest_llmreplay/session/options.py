@@ -19,7 +19,8 @@ class Settings:
     """What a session was asked to do.
 
     `variants` are YAML files; empty means every variant in `configs/`. `golden` are suites for the fixture. `wait_s` is
-    how long a request may be asked again before it is given up.
+    how long a request may be asked again before it is given up. `cassettes` are read and never written. `resume` is the
+    run to go on with. `plan_only` sends nothing. `critical_first` replays the gravest cases first.
     """
 
     root: Path
@@ -32,6 +33,10 @@ class Settings:
     max_cost_usd: float
     max_tokens: int | None
     wait_s: float
+    cassettes: tuple[Path, ...]
+    resume: str | None
+    plan_only: bool
+    critical_first: bool
 
     @property
     def configs(self) -> Path:
@@ -74,6 +79,23 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--llmreplay-wait", metavar="TIME", help="How long to ask again after passing trouble, as in 90s or 20m (60s)."
     )
+    group.addoption(
+        "--llmreplay-cassettes",
+        metavar="PATH",
+        action="append",
+        help="Cassettes to read (golden/cassettes); repeatable.",
+    )
+    group.addoption(
+        "--llmreplay-resume",
+        metavar="RUN",
+        nargs="?",
+        const="last",
+        help="Go on with a run (default: the last): what it measured is kept, the rest is replayed.",
+    )
+    group.addoption(
+        "--llmreplay-plan", action="store_true", help="Say what would be sent and what it would cost; send nothing."
+    )
+    parser.addini("llmreplay_cassettes", "As --llmreplay-cassettes, from the root folder.", type="linelist")
     parser.addini("llmreplay_variants", "Variants to run, one path a line, from the root folder.", type="linelist")
     parser.addini("llmreplay_baseline", "As --llmreplay-baseline.", default="")
     parser.addini("llmreplay_trials", "As --llmreplay-trials.", default="1")
@@ -99,6 +121,10 @@ def settings_from(config: pytest.Config) -> Settings:
     record = config.getoption("--llmreplay-record") or config.getini("llmreplay_record")
     if record not in RECORD_MODES:
         raise pytest.UsageError(f"llmreplay_record is '{record}'; allowed: {', '.join(RECORD_MODES)}")
+    given_cassettes = config.getoption("--llmreplay-cassettes") or []
+    cassettes = [_existing(Path(path), config.invocation_params.dir, root) for path in given_cassettes]
+    cassettes = cassettes or [root / path for path in config.getini("llmreplay_cassettes")]
+    budgets = ("--llmreplay-max-cost", "--llmreplay-max-tokens")
     return Settings(
         root=root,
         variants=tuple(variants),
@@ -109,6 +135,10 @@ def settings_from(config: pytest.Config) -> Settings:
         max_cost_usd=_number(config, "max-cost", "US dollars, such as 2.5", least=0) or 0.0,
         max_tokens=_whole_or_none(_number(config, "max-tokens", "a whole number from 0", least=0, whole=True)),
         wait_s=_seconds(config.getoption("--llmreplay-wait") or config.getini("llmreplay_wait")),
+        cassettes=tuple(cassettes or [root / "golden" / "cassettes"]),
+        resume=config.getoption("--llmreplay-resume"),
+        plan_only=config.getoption("--llmreplay-plan"),
+        critical_first=any(config.getoption(name) is not None for name in budgets),
         environment=root / (config.getini("llmreplay_environment") or "configs/environment.yaml"),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_llmreplay.compare.ratchet import accept
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.summary import RunView, summary_text
 from pytest_llmreplay.report.text import one_line
@@ -30,6 +31,5 @@ def write_summary(reporter: pytest.TerminalReporter, host: Host, settings: Setti
     if len(host.notices) > _MOST_NOTICES:
         reporter.write_line(f"(+{len(host.notices) - _MOST_NOTICES} more notices)")
     reporter.write_line(f"run {host.run_id}: {host.run_folder.relative_to(settings.root)}")
-    candidates = [name for name in variants if name != settings.baseline]
-    if candidates:
+    if accept([outcome for outcome in outcomes if outcome.variant != settings.baseline]):
         reporter.write_line(f"next: pytest-llmreplay baseline accept {host.run_id}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_llmreplay.checks import check_trajectory
 from pytest_llmreplay.model.case import Case
-from pytest_llmreplay.model.errors import AccessDenied, InfrastructureError, NotRun, Unmeasurable, UserError
+from pytest_llmreplay.model.errors import InfrastructureError, NotRun, Unmeasurable, UserError
 from pytest_llmreplay.model.expectation import Expectation, parse_expectation
 from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus, Reason, outcome_status
 from pytest_llmreplay.model.ports import Replayer
@@ -29,6 +29,7 @@ class TrialRunner:
         environment: what the variants share.
         root: the project's folder.
         keep: called with every outcome, before anybody else sees it.
+        measured: outcomes that need no replay as long as case, variant and environment are what they were.
     """
 
     def __init__(
@@ -38,14 +39,15 @@ class TrialRunner:
         environment: Environment,
         root: Path,
         keep: Callable[[Outcome], None],
+        measured: Mapping[tuple[str, str, int], Outcome],
     ) -> None:
         self._variants = variants
         self._replayers = replayers
         self._environment_digest = environment.digest
         self._root = root
         self._keep = keep
+        self._measured = measured
         self._files: dict[str, CaseFile] = {}
-        self._denied: str | None = None
         self._digests = {name: variant.digest for name, variant in variants.items()}
 
     async def run(self, planned: PlannedTrial) -> Trial:
@@ -54,6 +56,9 @@ class TrialRunner:
         trajectory: Trajectory | None = None
         try:
             case = self._load(planned)
+            known = self._known(planned, case)
+            if known is not None:
+                return Trial(known, self._variants[planned.variant], case)
             expectation = expectation_of(case, planned.file)
             trajectory = await self._replayers[planned.variant].replay(case, planned.trial)
             outcome = self._checked(planned, case, expectation, trajectory)
@@ -62,8 +67,6 @@ class TrialRunner:
         except NotRun as error:
             outcome = self._without_checks(planned, case, "not_run", error.code, error)
         except InfrastructureError as error:
-            if isinstance(error, AccessDenied):
-                self._denied = str(error)
             outcome = self._without_checks(planned, case, "error", error.code, error)
         except UserError as error:
             outcome = self._without_checks(planned, case, "error", "bad_case", error)
@@ -76,9 +79,17 @@ class TrialRunner:
         """The outcome of a trial that was planned and never started."""
         return self._without_checks(planned, None, "not_run", "interrupted", "the run was stopped before it started")
 
+    def _known(self, planned: PlannedTrial, case: Case) -> Outcome | None:
+        known = self._measured.get((planned.case_id, planned.variant, planned.trial))
+        if known is None:
+            return None
+        digests = (case.content_digest, self._digests[planned.variant], self._environment_digest)
+        if (known.case_digest, known.variant_digest, known.environment_digest) != digests:
+            return None
+        self._keep(known)
+        return known
+
     def _load(self, planned: PlannedTrial) -> Case:
-        if self._denied is not None:
-            raise NotRun(f"the run was stopped: {self._denied}", code="access_denied")
         file = self._files.get(planned.file)
         if file is None:
             file = self._files[planned.file] = CaseFile(self._root / planned.file)

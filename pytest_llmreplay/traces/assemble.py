@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -33,7 +33,7 @@ def conversations_of(group: Group, say: Callable[[Span, str], None]) -> Iterator
     around = _Around()
     stitcher = Stitcher(joined=group.joined)
     untold: list[Span] = []
-    for span in group.spans:
+    for span in _whole_last(group.spans):
         if span.kind != "llm":
             _keep(around, span)
             continue
@@ -43,7 +43,10 @@ def conversations_of(group: Group, say: Callable[[Span, str], None]) -> Iterator
         if call.messages is None and call.output is None and call.error is None:
             untold.append(_bare(call))
         else:
-            stitcher.add(_with_lost_input(call, stitcher, around))
+            whole = _with_lost_input(call, stitcher, around)
+            if whole is not call:
+                say(call, "the input of a call is not in the log")
+            stitcher.add(whole)
     main = stitcher.main()
     if main is None or (untold and not any(m.content or m.tool_calls for m in main.body)):
         if untold or around.tools:
@@ -55,6 +58,17 @@ def conversations_of(group: Group, say: Callable[[Span, str], None]) -> Iterator
     yield _conversation(group, main, around, side)
     for number, thread in enumerate(separate, start=2):
         yield _conversation(group, thread, _Around(), [], suffix=f"-{number}" if group.key else "")
+
+
+def _whole_last(spans: Iterable[Span]) -> Iterator[Span]:
+    """The spans in their order, but records of whole conversations after the calls that made them."""
+    whole: list[Span] = []
+    for span in spans:
+        if span.whole:
+            whole.append(span)
+        else:
+            yield span
+    yield from whole
 
 
 def _keep(around: _Around, span: Span) -> None:
@@ -70,7 +84,13 @@ def _bare(span: Span) -> Span:
 def _finished(span: Span) -> Span:
     """The call with all that is known of its messages; media that the log lost are marked."""
     span = told(span)
+    if span.error is not None and span.output and not any(map(_says_something, span.output)):
+        span = replace(span, output=None)
     return replace(span, messages=_marked(span.messages), output=_marked(span.output))
+
+
+def _says_something(message: Message) -> bool:
+    return bool(message.content or message.tool_calls or message.content_parts or message.refusal)
 
 
 def _marked(messages: tuple[Message, ...] | None) -> tuple[Message, ...] | None:
@@ -146,11 +166,11 @@ def _conversation(
 ) -> Conversation:
     calls = [(span, turn) for span, turn in thread.calls if not span.whole] or thread.calls
     spans = [span for span, _ in calls]
-    every = [*spans, *(span for span, _ in thread.failed)]
-    last = spans[-1] if spans else every[-1]
+    every = [*(span for span, _ in thread.failed), *spans]
+    last = every[-1]
     messages = _answered(thread, around.tools, last)
     error = _error(thread, last, around.tools, messages)
-    metadata = _metadata(thread, calls, every, group.scores)
+    metadata = _metadata(thread, calls, every, around.others, group.scores)
     steps = (*_steps(around, calls), *_side_steps(side, calls))
     feedback = {score.name: score.value for score, _ in sorted(group.scores, key=lambda item: item[0].time or 0.0)}
     starts = [span.started for span in every if span.started is not None]
@@ -227,6 +247,7 @@ def _metadata(
     thread: Thread,
     calls: Sequence[tuple[Span, int]],
     every: Sequence[Span],
+    others: Sequence[Span],
     scores: Sequence[tuple[Score, str | None]],
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
@@ -247,6 +268,7 @@ def _metadata(
         "request_model": last.request_model if last.request_model != last.model else None,
         "trace_ids": traces,
         "calls": [_call_details(span, turn) for span, turn in calls],
+        "errors": list(dict.fromkeys(span.error for span in others if span.error)),
         "failed_calls": [_failure(span, retried) for span, retried in thread.failed],
         "scores": [_score(score, turns.get(trace or "")) for score, trace in scores],
         "branches": thread.branches,

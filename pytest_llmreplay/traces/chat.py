@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_llmreplay.model.conversation import Message, Tool
 from pytest_llmreplay.traces.jsonable import dump
+from pytest_llmreplay.traces.records import parse
 
 
 def messages_of(value: Any) -> tuple[Message, ...]:
@@ -95,11 +95,9 @@ def decoded(value: Any, what: str) -> Any:
     if not value.strip():
         return None
     try:
-        return json.loads(value)
-    except RecursionError as error:
-        raise ValueError(f"{what}: JSON nested too deeply") from error
+        return parse(value)
     except ValueError as error:
-        raise ValueError(f"{what}: not JSON ({str(error).splitlines()[0]})") from error
+        raise ValueError(f"{what}: {error}") from error
 
 
 def _numbered(read: Any, value: Any, what: str, number: int) -> Any:

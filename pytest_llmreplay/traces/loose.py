@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from pytest_llmreplay.traces.records import parse
 
 MAX_LIST = 100_000
 
@@ -14,8 +15,8 @@ def loosened(value: Any) -> Any:
     if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "[", '"'):
         return value
     try:
-        return json.loads(value, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
+        return parse(value)
+    except ValueError:
         return value
 
 

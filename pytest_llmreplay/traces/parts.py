@@ -47,6 +47,7 @@ class Parts:
     def data(self, mime: Any, content: Any) -> None:
         """Add inline data in base64 of a media type."""
         mime, content = as_text(mime) or "application/octet-stream", as_text(content)
+        content = content.replace("-", "+").replace("_", "/") if content else content
         if not content:
             self.missing(mime, "not in the log")
         elif mime.startswith("image/"):

@@ -247,6 +247,8 @@ def _run(
             raise UserError("unknown column", key=key, value=unknown[0], allowed=columns) from error
         raise _mistake(expression.text, _duckdb_reason(error)) from error
     except duckdb.Error as error:
+        if values and str(values[0]) in str(error):
+            raise UnreadableError(f"not readable as Parquet: {_duckdb_reason(error)}") from error
         raise _mistake(expression.text, _duckdb_reason(error)) from error
 
 

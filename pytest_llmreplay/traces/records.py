@@ -16,6 +16,9 @@ from pytest_llmreplay.traces.sources import Source
 MAX_RECORD_BYTES = 128 << 20
 """A record longer than this is reported and skipped, so that memory stays bounded."""
 
+MAX_DEPTH = 150
+"""JSON nested more deeply is refused: what reads it is recursive."""
+
 _CHUNK = 1 << 20
 _SNIFFED_LINES = 20
 
@@ -70,8 +73,36 @@ def parse(text: bytes | str) -> Any:
         raise ValueError(f"not JSON ({error.msg} at character {error.pos + 1})") from error
     except RecursionError as error:
         raise ValueError("JSON nested too deeply") from error
-    mark = b"\\ud" if isinstance(text, bytes) else "\\ud"
-    return without_surrogates(value) if mark in text.lower() else value  # type: ignore[operator]
+    return _safe(value, text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
+
+
+def _safe(value: Any, text: str) -> Any:
+    """The value of this text, if it is not nested too deeply, without half surrogate pairs.
+
+    Raises:
+        ValueError: it is nested too deeply.
+    """
+    brackets = _NO_BRACKETS.sub("", text)
+    for _ in range(MAX_DEPTH):
+        brackets, before = brackets.replace("[]", "").replace("{}", ""), len(brackets)
+        if len(brackets) in (0, before):
+            break
+    if len(brackets) > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise ValueError("JSON nested too deeply")
+    return without_surrogates(value) if "\\ud" in text.lower() else value
+
+
+_NO_BRACKETS = re.compile(r"[^\[\]{}]+")
+
+
+def _depth(value: Any) -> int:
+    """How deeply a value is nested, counted without recursion, no further than is of interest."""
+    level, depth = [value], 0
+    while level and depth <= MAX_DEPTH:
+        inner = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, (dict, list))]
+        level = [item for items in inner for item in items]
+        depth += 1
+    return depth
 
 
 def without_surrogates(value: Any) -> Any:
@@ -205,7 +236,7 @@ class _Text:
             else:
                 if end < len(self._text) or self.ended:
                     taken, self._at = self._text[self._at : end], end
-                    return (without_surrogates(value) if "\\ud" in taken.lower() else value), len(taken)
+                    return _safe(value, taken), len(taken)
             if self.ended:
                 raise ValueError(reason)
             if len(self._text) - self._at > MAX_RECORD_BYTES:

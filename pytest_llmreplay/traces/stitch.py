@@ -19,14 +19,20 @@ _KEPT_CALLS = 1000
 def key_of(message: Message) -> Key:
     """What makes two messages the same: what was said and called, but no ids, which some systems make up anew.
 
-    When an answer is sent back as history, many systems drop its refusal, or the text beside its calls.
+    When an answer is sent back as history, many systems drop the text beside its calls; and media are written down in
+    different ways, or cut.
     """
     calls = [[call.name, canonical_arguments(call.arguments)] for call in message.tool_calls]
     role = "tool" if message.role == "function" else message.role
     content = message.content or ""
     text = canonical_arguments(content) if role == "tool" and content[:1] in ("{", "[") else content
-    said = [role, calls] if calls else [role, text, message.content_parts]
+    said = [role, calls] if calls else [role, text or message.refusal or ""]
     return hashlib.blake2b(canonical_json(said).encode("utf-8", "surrogatepass"), digest_size=12).digest()
+
+
+def _equal(message: Message, own: Key, other: Key) -> bool:
+    """Whether a known message is the one with the other key; a refusal may come back as text, or as nothing."""
+    return own == other or (message.refusal is not None and other in (_SILENT, key_of(message)))
 
 
 def chain(keys: Iterable[Key]) -> list[Key]:
@@ -43,6 +49,9 @@ def split_system(messages: Sequence[Message]) -> tuple[tuple[Message, ...], tupl
     """The instructions before the first other message, and the rest."""
     count = next((i for i, m in enumerate(messages) if m.role not in _SYSTEM), len(messages))
     return tuple(messages[:count]), tuple(messages[count:])
+
+
+_SILENT = key_of(Message("assistant"))
 
 
 @dataclass(slots=True)
@@ -83,6 +92,12 @@ class Thread:
 
     def _all(self) -> Iterable[tuple[Span, object]]:
         return (*self.calls, *self.failed)
+
+    def common(self, keys: Sequence[Key]) -> int:
+        """How many messages from the start this thread and a call have in common."""
+        pairs = enumerate(zip(self.keys, keys, strict=False))
+        shorter = min(len(self.keys), len(keys))
+        return next((i for i, (own, other) in pairs if not _equal(self.body[i], own, other)), shorter)
 
     def cut(self, length: int) -> None:
         """Leave behind what comes after this many messages."""
@@ -171,9 +186,9 @@ class Stitcher:
             for thread in self.threads:
                 if call.previous in thread.lengths:
                     return thread, thread.lengths[call.previous], 0
-        best = max(self.threads, key=lambda t: _common(t.keys, keys), default=None)
-        if best is not None and _common(best.keys, keys):
-            common = _common(best.keys, keys)
+        best = max(self.threads, key=lambda thread: thread.common(keys), default=None)
+        common = 0 if best is None else best.common(keys)
+        if best is not None and common:
             return best, common, common
         for thread in self.threads:
             overlap = _overlap(thread.keys, keys)
@@ -192,11 +207,6 @@ class Stitcher:
     def main(self) -> Thread | None:
         """The thread that the user took part in: most turns, then the longest time, then the most messages."""
         return max(self.threads, key=lambda t: (t.turns, t.length_s, len(t.body), -t.started), default=None)
-
-
-def _common(one: Sequence[Key], other: Sequence[Key]) -> int:
-    """How many messages both begin with."""
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _overlap(known: Sequence[Key], keys: Sequence[Key]) -> int:

@@ -103,13 +103,18 @@ def test_what_may_be_given_as_calls():
         [ToolCall(None, "f", '{"a": 1}')],
         [Message("assistant", None, tool_calls=(ToolCall("1", "f", '{"a": 1}'),))],
         [{"role": "user", "content": "hi"}, message],
+        [{"role": "assistant", "content": None, "function_call": call["function"]}],
+        [{"role": "user", "content": "hi", "tool_calls": [made("g")]}, message],
+        [Message("user", "hi", tool_calls=(ToolCall(None, "g", "{}"),)), message],
         [[call]],
         (made("f", a=1),),
     ):
         assert match_calls(actual, [wants("f", a=1)]).passed
 
 
-@pytest.mark.parametrize("actual", ["f", 5, None, [5], [None], [{"arguments": "{}"}], [{"name": 5}], [["f"]], {}])
+@pytest.mark.parametrize(
+    "actual", ["f", 5, None, [5], [None], [{"arguments": "{}"}], [{"name": 5}], [["f"]], {}, [{"tool_calls": 5}]]
+)
 def test_what_is_no_call_is_a_mistake_of_the_caller(actual):
     with pytest.raises(UserError):
         match_calls(actual, [wants("f")])
@@ -148,3 +153,12 @@ def test_an_enormous_call_is_answered_in_a_screen():
     assert len(result.failures) <= 20
     assert all(len(reason.message) < 500 for reason in result.failures)
     assert all(len(reason.actual or "") <= 2000 for reason in result.failures)
+
+
+def test_data_nested_without_end_is_malformed_too():
+    for levels in (150, 5000):
+        deep: object = 1
+        for _ in range(levels):
+            deep = {"a": deep}
+        result = match_calls([{"name": "f", "arguments": deep}], [wants("f", a={"any": True})])
+        assert codes(result) == ["malformed_arguments"]

@@ -107,14 +107,13 @@ def test_without_tools_it_is_unmeasured():
     ],
 )
 def test_a_tool_whose_schema_cannot_be_used_is_unmeasured_and_nothing_is_fetched(parameters, monkeypatch):
-    def refuse(*_, **__):
-        raise AssertionError("the network was asked")
-
-    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    asked = []
+    monkeypatch.setattr("urllib.request.urlopen", lambda *call, **_: asked.append(call))
     odd = {"name": "odd", "parameters": parameters}
     result = match_calls([made("odd", a="x"), made("odd", a="y")], CHECK, tools=[odd])
     assert codes(result) == ["bad_tool_schema"]
     assert not result.failures
+    assert asked == []
 
 
 def test_an_open_schema_may_take_more():

@@ -119,6 +119,15 @@ def test_stopped_with_an_extra_call_before_fails_only_where_extra_calls_do():
     assert codes(check(trajectory, **expects("a", "b", order="in_order"))) == ([], ["not_reached"])
 
 
+def test_a_call_of_the_same_tool_that_may_be_there_is_no_failed_attempt_while_the_right_one_may_still_come():
+    attempts = says(made("a", n=9)), result(), says(made("a", n=1))
+    expected = [wants("a", n=1), wants("a", n=2)]
+    stopped = check(trial(turn(*attempts, stop="unrecorded")), expected=expected)
+    assert codes(stopped) == ([], ["not_reached"])
+    ended = check(trial(turn(*attempts, result(), says(text="done"))), expected=expected)
+    assert codes(ended) == (["value_error"], [])
+
+
 def test_strict_stopped_is_a_prefix_or_a_failure():
     prefix = trial(turn(says(A), stop="unrecorded"))
     assert codes(check(prefix, **expects("a", "b", order="strict"))) == ([], ["not_reached"])

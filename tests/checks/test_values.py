@@ -119,6 +119,16 @@ def test_leaving_out():
     assert not match_calls([made("f", a=6)], [wants("f", a={"one_of": [{"absent": True}, 5]})]).passed
 
 
+def test_words_beside_each_other_must_all_allow_leaving_out():
+    both = {"one_of": [{"absent": True}, 5], "type": "integer"}
+    assert not match_calls([made("f")], [wants("f", a=both)]).passed
+    assert match_calls([made("f", a=5)], [wants("f", a=both)]).passed
+
+
+def test_tuples_are_lists():
+    assert match_calls([{"name": "f", "arguments": {"a": (1, 2)}}], [wants("f", a=(1, {"type": "integer"}))]).passed
+
+
 def test_missing_is_not_null_unless_null_is_absent():
     null, nothing = [made("f", a=None)], [made("f")]
     assert codes(match_calls(null, [wants("f")])) == ["unexpected_argument"]

@@ -142,7 +142,6 @@ def test_refused_credentials_are_not_shown():
     ],
 )
 def test_it_refuses_what_nobody_allowed_and_what_cannot_work(changes, mode, sentence):
+    target = json.loads(json.dumps({**CHAT, **changes}).replace("{base}", "http://localhost"))
     with pytest.raises(UserError, match=sentence):
-        refuse_unless_accepted(
-            HttpTarget.model_validate({**CHAT, "url": "http://x/", **changes}), ReplaySettings(mode=mode), "v.yaml"
-        )
+        refuse_unless_accepted(HttpTarget.model_validate(target), ReplaySettings(mode=mode), "v.yaml")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 PLACES: Mapping[str, str] = {
     **dict.fromkeys(("email", "email_address", "e_mail", "mail"), "email"),
@@ -61,16 +62,20 @@ class Places:
             return self.own[name]
         if name == "name":
             return "name" if bare_name else None
-        if name in PLACES:
-            return PLACES[name]
-        if _PERSON_NAME.search(name):
-            return "name"
-        suffix = next((s for s in _SUFFIXES if name.endswith("_" + s)), None)
-        if suffix is not None:
-            return PLACES[suffix]
-        return inherited if name in _PASSED_DOWN else None
+        return _typed(name) or (inherited if name in _PASSED_DOWN else None)
 
 
+@lru_cache(maxsize=4096)
+def _typed(name: str) -> str | None:
+    if name in PLACES:
+        return PLACES[name]
+    if _PERSON_NAME.search(name):
+        return "name"
+    suffix = next((s for s in _SUFFIXES if name.endswith("_" + s)), None)
+    return None if suffix is None else PLACES[suffix]
+
+
+@lru_cache(maxsize=4096)
 def snake(key: str) -> str:
     """A name in lower case with underscores."""
     return re.sub(r"[\s.-]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key.strip())).lower()

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from pytest_llmreplay.model.case import Case
@@ -17,7 +18,7 @@ from pytest_llmreplay.promote.redact.fragments import fragments
 from pytest_llmreplay.promote.redact.places import says_something
 from pytest_llmreplay.promote.redact.pseudonym import Pseudonyms
 from pytest_llmreplay.promote.redact.residual import residual_names, tool_words
-from pytest_llmreplay.promote.redact.scan import Scan
+from pytest_llmreplay.promote.redact.scan import Scan, leftovers_of
 from pytest_llmreplay.promote.redact.spelling import TITLES, Known, canonical, known_values
 from pytest_llmreplay.promote.redact.walk import Place, Walk
 from pytest_llmreplay.promote.redact.words import Words
@@ -32,6 +33,7 @@ Confirm = Callable[[Sequence[str]], Collection[str]]
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _TOKEN = re.compile(r"[\w@.+-]{4,}")
 _LONGEST_ADDRESS = 8
+_KEPT_TEXTS = 8192
 
 
 @dataclass(slots=True)
@@ -63,6 +65,8 @@ class Redactor:
         self._places = rules.typed_places()
         self._allowed = rules.allowed()
         self._words = Words(rules.languages, rules.words)
+        self._names_in = lru_cache(maxsize=_KEPT_TEXTS)(lambda text: residual_names(text, self._words))
+        self._scan = Scan(self._allowed)
 
     def __call__(self, case: Case) -> Case:
         """The case redacted.
@@ -78,7 +82,7 @@ class Redactor:
             for name in names:
                 self._know("name", name, values)
             redacted = self._rewritten(case, values)
-        self._scan(redacted, values)
+        self._look_again(redacted, values)
         return self._noted(case, redacted, values, kept)
 
     def conversation(self, conversation: Conversation, like: Case) -> Conversation:
@@ -211,27 +215,26 @@ class Redactor:
 
     def _residual(self, redacted: Case, values: _Values) -> tuple[Collection[str], int]:
         found: set[str] = set()
-        words = Words(self._rules.languages, [*self._rules.words, *values.product_words])
-        fakes = {word for fake in self._pseudonyms.made for word in _WORD.findall(fake)}
 
         def visit(text: str, _place: Place) -> str:
-            found.update(residual_names(text, words))
+            found.update(self._names_in(text))
             return text
 
         Walk(visit, self._places).case(redacted)
-        left = sorted(word for word in found - fakes if not self._allowed(word))
+        fakes = {word for fake in self._pseudonyms.made for word in _WORD.findall(fake)}
+        left = sorted(w for w in found - fakes if w.casefold() not in values.product_words and not self._allowed(w))
         names = self._confirm(left) if left else ()
         return names, len(left) - len(names)
 
-    def _scan(self, case: Case, values: _Values) -> None:
-        scan = Scan(values.written, self._pseudonyms.made, self._allowed)
+    def _look_again(self, case: Case, values: _Values) -> None:
+        leftovers, fakes = leftovers_of(values.written), sorted(self._pseudonyms.made, key=len, reverse=True)
         places: list[str] = []
         looked_at: set[str] = set()
 
         def visit(text: str, place: Place) -> str:
             if text not in looked_at:
                 looked_at.add(text)
-                places.extend(f"{place.path} ({kind})" for kind in scan.kinds_in(text))
+                places.extend(f"{place.path} ({kind})" for kind in self._scan.kinds_in(text, leftovers, fakes))
             return text
 
         Walk(visit, self._places).case(case)

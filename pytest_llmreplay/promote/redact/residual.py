@@ -13,6 +13,10 @@ _INTRODUCED = re.compile(
     r"(?i)\b(?:my\s+name\s+is|my\s+name's|name\s*:|call\s+me|i\s+am|i['’]m|this\s+is|ich\s+bin|mein\s+name\s+ist"
     r"|je\s+m['’]appelle|me\s+llamo|mr\.?|mrs\.?|ms\.?|dr\.?|dear)\s+([^\W\d_]{2,}(?:['’-][^\W\d_]+)*)"
 )
+# A capital inside belongs to a name only after such a beginning; elsewhere it is a code or a class.
+_WRITTEN_AS_NAME = re.compile(
+    r"(?:[^\W\d_]['’])?(?:Mc|Mac|De|Di|La|Le|Du|Van|Von|Fitz)?[^\W\d_][^\W\d_A-Z]*(?:['’-][^\W\d_][^\W\d_A-Z]*)*"
+)
 _ACRONYM = 3
 
 
@@ -26,7 +30,7 @@ def residual_names(text: str, words: Words) -> frozenset[str]:
 
 def tool_words(texts: Iterable[str | None]) -> frozenset[str]:
     """The words of the tools' own descriptions, which name no customer."""
-    return frozenset(word for text in texts if text for word in re.findall(r"[^\W\d_]{2,}", text.replace("_", " ")))
+    return frozenset(word.casefold() for text in texts if text for word in re.findall(r"[^\W\d_]{2,}", text.replace("_", " ")))
 
 
 def _bare(word: str) -> str:
@@ -36,4 +40,8 @@ def _bare(word: str) -> str:
 def _may_be(word: str, words: Words) -> bool:
     if len(word) < 2 or (word.isupper() and len(word) <= _ACRONYM):
         return False
-    return words.may_name(word)
+    if word.isupper():
+        return words.is_listed_name(word)
+    # Scripts without capitals would make every word a possible name.
+    has_case = word[0].isupper() or word[0].islower()
+    return has_case and _WRITTEN_AS_NAME.fullmatch(word) is not None and words.may_name(word)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from pytest_llmreplay.promote.redact.pseudonym import PSEUDONYM
 
@@ -16,35 +17,46 @@ _LOGIN = re.compile(r"://[^\s/:@]+:[^\s/@]+@")
 _TOKEN = re.compile(r"(?<![\w-])(?:AKIA[0-9A-Z]{16}|gh[pousr]_\w{30,}|xox[abprs]-[\w-]{12,}|sk-[A-Za-z0-9]{24,})")
 _THIS_MACHINE = ("127.", "0.0.0.0")  # noqa: S104 - not bound to, only recognised
 _SHORTEST_LEFTOVER, _LONGER = 7, 9
+_KEPT_TEXTS = 8192
+_GONE = " \N{REPLACEMENT CHARACTER} "
 
 
 class Scan:
     """Looks for what the first pass should have replaced.
 
     Args:
-        replaced: the values that were replaced; none may be left in any spelling.
-        fakes: what was put in their place, beside pseudonyms.
         allowed: whether a person has allowed a text to stay.
     """
 
-    def __init__(self, replaced: Iterable[str], fakes: Collection[str], allowed: Callable[[str], bool]) -> None:
-        squashed = {_squashed(value) for value in replaced}
-        self._leftovers = {value for value in squashed if _can_be_told(value)}
-        self._fakes = sorted(fakes, key=len, reverse=True)
-        self._allowed = allowed
+    def __init__(self, allowed: Callable[[str], bool]) -> None:
+        @lru_cache(maxsize=_KEPT_TEXTS)
+        def seen(text: str) -> Sequence[str]:
+            return [kind for kind, found in _seen(text) if not allowed(found)]
 
-    def kinds_in(self, text: str) -> Iterator[str]:
-        """What a text still seems to hold."""
-        text = PSEUDONYM.sub(" \N{REPLACEMENT CHARACTER} ", text)
-        for fake in self._fakes:
+        self._seen = seen
+
+    def kinds_in(self, text: str, leftovers: Collection[str], fakes: Iterable[str]) -> Iterator[str]:
+        """What a text still seems to hold.
+
+        Args:
+            text: a text of a redacted case.
+            leftovers: the replaced values, squashed; none may be left in any spelling.
+            fakes: what was put in their place, beside pseudonyms.
+        """
+        text = PSEUDONYM.sub(_GONE, text)
+        for fake in fakes:
             if fake in text:
-                text = text.replace(fake, " \N{REPLACEMENT CHARACTER} ")
-        for kind, found in _seen(text):
-            if not self._allowed(found):
-                yield kind
-        squashed = _squashed(text)
-        if any(value in squashed for value in self._leftovers):
-            yield "a value that was replaced elsewhere"
+                text = text.replace(fake, _GONE)
+        yield from self._seen(text)
+        if leftovers:
+            left = squashed(text)
+            if any(value in left for value in leftovers):
+                yield "a value that was replaced elsewhere"
+
+
+def leftovers_of(replaced: Iterable[str]) -> frozenset[str]:
+    """The replaced values as the scan looks for them; those that could arise where other texts meet are left out."""
+    return frozenset(value for value in map(squashed, replaced) if _can_be_told(value))
 
 
 def _seen(text: str) -> Iterator[tuple[str, str]]:
@@ -100,8 +112,9 @@ _SEEN: tuple[tuple[str, Callable[[str], Iterable[str]]], ...] = (
 )
 
 
-def _squashed(text: str) -> str:
-    return "".join(c for c in text.casefold() if c.isalnum())
+def squashed(text: str) -> str:
+    """The letters and digits of a text, in lower case."""
+    return re.sub(r"[\W_]+", "", text.casefold())
 
 
 def _can_be_told(value: str) -> bool:

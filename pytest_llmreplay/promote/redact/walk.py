@@ -159,6 +159,7 @@ class Walk:
             result,
             arguments=result.arguments if arguments == result.arguments else canonical_arguments(arguments),
             result=self.text(result.result, f"{path}.result"),
+            source=self.visit(result.source, Place(f"{path}.source")),
         )
 
     def _optional(self, text: str | None, path: str, kind: str | None = None) -> str | None:

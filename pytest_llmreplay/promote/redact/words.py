@@ -51,18 +51,24 @@ class Words:
 
     def may_name(self, word: str) -> bool:
         """Whether a capitalised word may name a person: no dictionary has it, or it is a name and no common word."""
-        folded = word.casefold()
+        folded = word.casefold().replace("’", "'")
         if folded in self._known:
             return False
         if any(folded in _common(language) for language in self._languages):
             return False
         if any(folded in _names(language) for language in self._languages):
             return True
-        return not self.is_word(word) and not self._is_compound(folded)
+        return not self.is_word(folded) and not self._is_compound(folded)
+
+    def is_listed_name(self, word: str) -> bool:
+        """Whether it stands in a list of names and is no common word."""
+        folded = word.casefold()
+        common = folded in self._known or any(folded in _common(language) for language in self._languages)
+        return not common and any(folded in _names(language) for language in self._languages)
 
     def _is_compound(self, folded: str) -> bool:
         """Whether it is put together of words: `check-in`, `pre-paid`, `i'll`."""
-        parts = [part for part in folded.replace("’", "'").replace("'", "-").split("-") if part]
+        parts = [part for part in folded.replace("'", "-").split("-") if part]
         return len(parts) > 1 and all(len(part) <= 2 or self.is_word(part) for part in parts)
 
 
@@ -108,7 +114,7 @@ _SPOKEN_NAMES = frozenset(
 )
 # In the lists of names, and yet nearly always something else.
 _PLACES_AND_TIMES = frozenset(
-    "april may june august austin paris london florence brooklyn chelsea georgia carolina dakota virginia sydney "
+    "york angeles francisco diego vegas los las san washington april may june august austin paris london florence brooklyn chelsea georgia carolina dakota virginia sydney "
     "india israel savannah houston dallas denver orlando phoenix lincoln hamilton "
     "english french german irish holland ireland england summer autumn dawn eve christian christmas "
     "hope faith grace joy rose lily violet daisy ruby pearl amber crystal case page price young king knight bishop "

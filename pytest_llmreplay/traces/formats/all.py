@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_llmreplay.traces.formats import (
     anthropic,
+    conversation_parquet,
     dialects,
     langchain,
     langfuse,
@@ -11,10 +12,11 @@ from pytest_llmreplay.traces.formats import (
     litellm,
     openai_agents,
     openai_chat,
+    openai_finetune,
     openai_responses,
     phoenix,
     pydantic_ai,
-    rows,
+    sharegpt,
     uploads,
     vercel_ui,
 )
@@ -31,9 +33,9 @@ READERS: tuple[Format, ...] = (
     vercel_ui.FORMAT,
     pydantic_ai.FORMAT,
     langchain.FORMAT,
-    rows.SHAREGPT_FORMAT,
-    rows.CONVERSATION_FORMAT,
-    rows.FINETUNE_FORMAT,
+    sharegpt.FORMAT,
+    conversation_parquet.FORMAT,
+    openai_finetune.FORMAT,
     openai_responses.FORMAT,
     anthropic.FORMAT,
     openai_chat.FORMAT,

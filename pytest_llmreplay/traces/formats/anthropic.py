@@ -176,7 +176,7 @@ def joined(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         elif kind == "message_delta":
             delta = event.get("delta")
             response.update({k: v for k, v in delta.items() if v is not None} if isinstance(delta, Mapping) else {})
-            response["usage"] = {**(response.get("usage") or {}), **(event.get("usage") or {})}
+            response["usage"] = {**(response.get("usage") or {}), **fields.without(event.get("usage") or {})}
         elif kind == "error":
             return {"type": "error", "error": event.get("error")}
     if blocks:

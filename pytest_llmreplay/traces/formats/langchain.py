@@ -76,7 +76,7 @@ def message_of(value: Any, notes: dict[str, Any]) -> tuple[Message, ...]:
     parts.refusal = parts.refusal or fields.text(body, "refusal") or fields.text(extra, "refusal")
     parts.name = fields.text(body, "name")
     messages = parts.messages()
-    if messages[-1].tool_calls and not messages[-1].content and messages[-1].content_parts is None:
+    if not messages[-1].content and messages[-1].content_parts is None and role == "assistant":
         own = messages[-1]
         return (Message(own.role, None, tool_calls=own.tool_calls, name=own.name, refusal=own.refusal),)
     return messages

@@ -86,7 +86,7 @@ def _span(run: Mapping[str, Any], place: Place) -> Span:
         "started": started,
         "ended": ended,
         "latency_s": ended - started if started is not None and ended is not None and ended >= started else None,
-        "error": error.strip().splitlines()[0] if error and error.strip() else None,
+        "error": _error_line(error),
         "prompt_version": fields.text(metadata, *fields.PROMPT_VERSION),
         **fields.ids(metadata),
         "metadata": _metadata(run, metadata),
@@ -94,6 +94,12 @@ def _span(run: Mapping[str, Any], place: Place) -> Span:
     found = _call(run, metadata) if kind == "llm" else _step(run, kind)
     notes = found.pop("metadata", {})
     return Span(**{**common, **found, "metadata": {**common["metadata"], **notes}})
+
+
+def _error_line(error: str | None) -> str | None:
+    """What was raised, without the stack that follows it."""
+    told = error.split("Traceback (most recent call last)")[0].strip() if error else ""
+    return told.splitlines()[0] if told else error or None
 
 
 def _metadata(run: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:

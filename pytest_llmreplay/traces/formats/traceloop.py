@@ -18,6 +18,7 @@ from pytest_llmreplay.traces.spans import Span, SpanKind
 
 NAME, LEGACY = "otel_traceloop", "otel_traceloop_legacy"
 _KEY = re.compile(r"gen_ai\.(prompt|completion)\.\d+\.")
+_SCOPE = "opentelemetry.instrumentation.openai.v"
 _KINDS: dict[str, SpanKind] = {"tool": "tool"}
 
 
@@ -28,7 +29,9 @@ def is_legacy(span: RawSpan) -> bool:
 
 def accepts(span: RawSpan) -> bool:
     """Any span of Traceloop."""
-    return is_legacy(span) or any(key.startswith("traceloop.") for key in span.attributes)
+    return (
+        is_legacy(span) or span.scope.startswith(_SCOPE) or any(key.startswith("traceloop.") for key in span.attributes)
+    )
 
 
 def read(span: RawSpan) -> Span:

@@ -1,0 +1,233 @@
+"""What `promote` was asked for, and the steps of the pipeline that follow from it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.report.text import one_line
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.model.case import Case, FailureCategory, FailureStage, Severity
+    from pytest_llmreplay.model.conversation import Conversation
+    from pytest_llmreplay.promote import Step
+    from pytest_llmreplay.promote.redact import Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The options of `promote`, by their names."""
+
+    ids: tuple[str, ...]
+    ids_file: str | None
+    where: str | None
+    sample: int | None
+    by: str | None
+    expect: Path | None
+    expect_column: str | None
+    like_trace: str | None
+    control: bool
+    turn: int | None
+    id_column: str | None
+    format_name: str | None
+    residual: str | None
+    fake: bool
+    store_personal_data: str | None
+    on_duplicate: str
+    allow_passing: bool
+    borrow: tuple[str, ...]
+    stubs: tuple[str, ...]
+    failure_category: FailureCategory | None
+    failure_stage: FailureStage | None
+    severity: Severity | None
+    intent: str | None
+    title: str | None
+    summary: str | None
+    owner: str | None
+    due: datetime | None
+    expires: datetime | None
+    tags: tuple[str, ...]
+    promoted_by: str | None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Choices:
+        """The options, after those that exclude each other are refused.
+
+        Raises:
+            UserError: two options exclude each other, or a reason is empty.
+        """
+        choices = cls(**{field.name: options[field.name] for field in fields(cls)})
+        given = [name for name in ("expect", "expect_column", "like_trace") if getattr(choices, name) is not None]
+        if len(given) > 1:
+            names = " and ".join("--" + name.replace("_", "-") for name in given)
+            raise UserError(f"{names} exclude each other")
+        if choices.store_personal_data is not None:
+            if not choices.store_personal_data.strip():
+                raise UserError("needs a reason, which is kept in each case", key="--store-personal-data")
+            if choices.fake or choices.residual:
+                raise UserError("--store-personal-data redacts nothing, so --fake and --residual say nothing with it")
+        return choices
+
+
+def pipeline_steps(project: Project, logs: Sequence[str], choices: Choices, problems: list[str]) -> list[Step]:
+    """The steps of the pipeline, in their order."""
+    from pytest_llmreplay.promote import label, parse_stub, propose, prove, stub, with_status
+    from pytest_llmreplay.promote.redact import stored_as_logged
+
+    redactor = None if choices.store_personal_data else build_redactor(project, _confirming(choices), fake=choices.fake)
+    steps = _expecting(project, choices)
+    if choices.stubs:
+        steps.append(stub(dict(parse_stub(written) for written in choices.stubs)))
+    if choices.borrow:
+        steps.append(_borrowing(choices, problems))
+    steps.append(stored_as_logged(choices.store_personal_data or "") if redactor is None else redactor)
+    steps.append(label(_given(choices)))
+    if choices.expect is None and choices.expect_column is None:
+        steps.append(propose(_liking(logs, choices, redactor, problems)))
+    steps.append(prove(allow_passing=choices.allow_passing))
+    if choices.expires is not None:
+        expires = choices.expires.date().isoformat()
+        steps.append(lambda case: replace(case, expires_at=expires))
+    return [*steps, with_status]
+
+
+def build_redactor(
+    project: Project, confirm: Callable[[Sequence[str]], Collection[str]], *, fake: bool = False
+) -> Redactor:
+    """The redactor of a project: its `configs/redaction.yaml` and the user's key.
+
+    Raises:
+        UserError: a mistake in the file.
+    """
+    from functools import lru_cache
+
+    from pytest_llmreplay.config.redaction import load_redaction
+    from pytest_llmreplay.promote.redact import Found, Pseudonyms, Redactor, Rules, redaction_key
+    from pytest_llmreplay.session.compose import import_function
+
+    written = load_redaction(project.configs / "redaction.yaml")
+
+    def own(name: str) -> Any:
+        function = import_function(name, project.root)
+        return lambda text: [Found(*found) for found in function(text)]
+
+    rules = Rules(
+        patterns=written.patterns,
+        allow=written.allow,
+        allow_patterns=written.allow_patterns,
+        places=written.places,
+        words=written.words,
+        languages=written.languages,
+        regions=written.regions,
+        detectors=[own(name) for name in written.detectors],
+    )
+    return Redactor(rules, Pseudonyms(lru_cache(maxsize=1)(redaction_key), fake=fake), confirm)
+
+
+def _expecting(project: Project, choices: Choices) -> list[Step]:
+    from pytest_llmreplay.promote import expect_from_column, expect_from_file
+
+    if choices.expect is not None:
+        from pytest_llmreplay.config import load_expectations
+
+        return [expect_from_file(load_expectations(choices.expect, root=project.root))]
+    return [] if choices.expect_column is None else [expect_from_column(choices.expect_column)]
+
+
+def _given(choices: Choices) -> Any:
+    from pytest_llmreplay.promote import Given
+
+    return Given(
+        failure_category=choices.failure_category,
+        failure_stage=choices.failure_stage,
+        severity=choices.severity,
+        intent=choices.intent,
+        summary=choices.summary,
+        title=choices.title,
+        owner=choices.owner,
+        due=None if choices.due is None else choices.due.date().isoformat(),
+        tags=choices.tags,
+    )
+
+
+def _borrowing(choices: Choices, problems: list[str]) -> Step:
+    from functools import lru_cache
+
+    from pytest_llmreplay.promote import Lender, borrow
+    from pytest_llmreplay.traces import read_conversations
+
+    @lru_cache(maxsize=1)
+    def lender() -> Lender:
+        return Lender.of(read_conversations(choices.borrow, on_problem=lambda problem: problems.append(str(problem))))
+
+    return lambda case: borrow(lender())(case)
+
+
+def _liking(
+    logs: Sequence[str], choices: Choices, redactor: Redactor | None, problems: list[str]
+) -> Callable[[Case], Conversation | None]:
+    from functools import lru_cache
+
+    from pytest_llmreplay.cli.selection import with_ids
+    from pytest_llmreplay.traces import read_conversations
+
+    wanted = choices.like_trace
+    if wanted is None:
+        return lambda _case: None
+
+    @lru_cache(maxsize=1)
+    def good() -> Conversation:
+        conversations = read_conversations(
+            [*logs, *choices.borrow],
+            format=choices.format_name,
+            id_column=choices.id_column,
+            on_problem=lambda problem: problems.append(str(problem)),
+        )
+        return next(iter(with_ids(conversations, [wanted])))
+
+    return lambda case: good() if redactor is None else redactor.conversation(good(), like=case)
+
+
+def _confirming(choices: Choices) -> Callable[[Sequence[str]], Collection[str]]:
+    """Who says which words are names: the option, else a person on a terminal, else nobody."""
+    from pytest_llmreplay.promote import StoppedError
+
+    if choices.residual is not None:
+        return lambda words: words if choices.residual == "redact" else ()
+    if sys.stdin.isatty():
+        return _Asking()
+
+    def nobody(words: Sequence[str]) -> Collection[str]:
+        count = f"{len(words)} words" if len(words) > 1 else "one word"
+        raise StoppedError(
+            f"{count} of its text may be names, and there is no terminal to ask on; say --residual redact or keep, or "
+            "list product words in configs/redaction.yaml"
+        )
+
+    return nobody
+
+
+class _Asking:
+    """Asks a person which words are names, about each word once."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, bool] = {}
+
+    def __call__(self, words: Sequence[str]) -> Collection[str]:
+        new = [word for word in words if word not in self._names]
+        if new:
+            click.echo(f"These words may be names: {', '.join(one_line(word) for word in new)}")
+            answer = click.prompt("Which are? all, none, or the words", default="all")
+            named = {word.strip().casefold() for word in answer.replace(",", " ").split()}
+            for word in new:
+                self._names[word] = named == {"all"} or word.casefold() in named
+        return [word for word in words if self._names[word]]

@@ -1,0 +1,97 @@
+"""Which conversations of a log a command takes: by id, by expression, or a sample of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pytest_llmreplay.model.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.cli.promotion import Choices
+    from pytest_llmreplay.model.conversation import Conversation
+
+
+def selected(logs: Sequence[str], choices: Choices, problems: list[str]) -> Iterator[Conversation]:
+    """The conversations that the options select, in the order of the log."""
+    from pytest_llmreplay.traces import read_conversations
+
+    ids = [*choices.ids, *(_ids_in(choices.ids_file) if choices.ids_file is not None else ())]
+    if choices.ids_file is not None and not ids:
+        raise UserError("holds no id", file=choices.ids_file)
+    conversations = with_ids(
+        read_conversations(
+            logs,
+            format=choices.format_name,
+            id_column=choices.id_column,
+            where=choices.where,
+            on_problem=lambda problem: problems.append(str(problem)),
+        ),
+        ids,
+    )
+    if choices.sample is None:
+        if choices.by is not None:
+            raise UserError("--by needs --sample")
+        return conversations
+    return iter(sampled(list(conversations), choices.sample, choices.by))
+
+
+def with_ids(conversations: Iterable[Conversation], ids: Sequence[str]) -> Iterator[Conversation]:
+    """The conversations with these ids, in the order of the log; all of them when no id is given."""
+    if not ids:
+        yield from conversations
+        return
+    wanted, missing = set(ids), dict.fromkeys(ids)
+    seen: list[str] = []
+    for conversation in conversations:
+        seen.append(conversation.conversation_id)
+        if conversation.conversation_id in wanted:
+            missing.pop(conversation.conversation_id, None)
+            yield conversation
+    if missing:
+        first = next(iter(missing))
+        nearest = did_you_mean(first, seen)
+        hint = f"did you mean '{nearest}'?" if nearest else None
+        raise UserError(f"no conversation has the id '{first}' ({len(seen)} were read)", fix=hint)
+
+
+def sampled(conversations: Sequence[Conversation], count: int, by: str | None) -> list[Conversation]:
+    """So many of the conversations, the same ones every time; with `by` evenly over that column's values."""
+    from pytest_llmreplay.model.canonical import text_digest
+
+    groups: dict[str, list[Conversation]] = {}
+    for conversation in sorted(conversations, key=lambda c: text_digest(c.conversation_id)):
+        value = None if by is None else getattr(conversation, by, None) or conversation.metadata.get(by)
+        groups.setdefault(json.dumps(value, default=str), []).append(conversation)
+    if by is not None and conversations and set(groups) == {"null"}:
+        raise UserError("no selected conversation has this column", key="--by", value=by)
+    turns = [(rank, name, one) for name, group in groups.items() for rank, one in enumerate(group)]
+    chosen = {id(one) for _, _, one in sorted(turns, key=lambda turn: turn[:2])[:count]}
+    return [one for one in conversations if id(one) in chosen]
+
+
+def _ids_in(file: str) -> Iterator[str]:
+    """The ids in a file: one a line, or in the key `conversation_id` of JSON lines."""
+    try:
+        with click.open_file(file, encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield _id_in(line.strip(), f"{file}:{number}")
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror or error}", file=file) from error
+
+
+def _id_in(line: str, place: str) -> str:
+    if not line.startswith("{"):
+        return line
+    try:
+        row: Any = json.loads(line)
+    except ValueError as error:
+        raise UserError(f"is not JSON: {error}", file=place) from error
+    found = row.get("conversation_id", row.get("trace_id"))
+    if not isinstance(found, str):
+        raise UserError("has no conversation_id", file=place)
+    return found
