@@ -96,7 +96,7 @@ def row(
     calls = tuple(call for message in messages for call in message.tool_calls)
     return {
         "conversation_id": labelled.id,
-        "started_at": moment,
+        "started_at": moment.isoformat(),
         "model": variant.target.model if isinstance(variant.target, ModelTarget) else None,
         "prompt_version": variant.name,
         "user_id": f"u_{customer}",

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pytest_llmreplay.cli.material import Material
     from pytest_llmreplay.compare import Comparison, Decision, GatePolicy
     from pytest_llmreplay.compare.policy import Waiver
-    from pytest_llmreplay.config import Project
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _VERSIONS = ("pytest-llmreplay", "pytest", "scipy", "numpy", "pyarrow")
@@ -56,6 +55,7 @@ def gate(
     from pytest_llmreplay.config import find_project
     from pytest_llmreplay.config.gate import load_gate
     from pytest_llmreplay.report.commands import reproduce_commands
+    from pytest_llmreplay.report.gating import gate_of
 
     project = find_project(Path.cwd())
     written = load_gate(policy or project.configs / "gate.yaml")
@@ -63,47 +63,15 @@ def gate(
     comparison = compare_outcomes(
         material.rows, baseline=material.baseline, candidate=material.candidate, seed=seed, allow_differences=allow
     )
-    decision, waivers = decided(project, written, comparison)
+    decision, waivers = gate_of(
+        written, comparison, configs=project.configs, golden=project.golden, today=dt.datetime.now(dt.UTC).date()
+    )
     commands = reproduce_commands(material.rows, comparison.candidate, material.runs)
     if evidence is not None:
         _write_evidence(evidence, decision, comparison, written, waivers, material)
     _write_markdown(markdown, comparison, decision, commands)
     _print(decision, commands, material, as_json=as_json, quiet=quiet, verbose=verbose)
     click.get_current_context().exit(decision.exit_code)
-
-
-def decided(project: Project, policy: GatePolicy, comparison: Comparison) -> tuple[Decision, tuple[Waiver, ...]]:
-    """The decision, and the waivers of the project.
-
-    Raises:
-        UserError: the waivers or a golden file have a mistake.
-    """
-    from pytest_llmreplay.compare import decide
-    from pytest_llmreplay.config.waivers import load_waivers
-
-    waivers = load_waivers(project.configs / "waivers.yaml")
-    due = due_dates(project) if policy.overdue == "fail" else {}
-    today = dt.datetime.now(dt.UTC).date()
-    return decide(policy, comparison, today=today, waivers=waivers, due=due), waivers
-
-
-def due_dates(project: Project) -> dict[str, str]:
-    """The day by which a case is to be fixed, by case id, for the cases that have one.
-
-    Raises:
-        UserError: a golden file cannot be read.
-    """
-    from pytest_llmreplay.store.case_files import golden_files, open_cases
-    from pytest_llmreplay.store.parquet import plain_rows, reading
-
-    found: dict[str, str] = {}
-    for path in golden_files([path for path in project.golden if path.exists()]):
-        file = open_cases(path)
-        if "due" in file.schema_arrow.names:
-            with reading(path):
-                rows = plain_rows(file.read(columns=["case_id", "due"], use_threads=False))
-            found.update({str(row["case_id"]): str(row["due"]) for row in rows if row["case_id"] and row["due"]})
-    return found
 
 
 def _write_evidence(

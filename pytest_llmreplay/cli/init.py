@@ -27,10 +27,12 @@ def init() -> None:
         _write(root / name, _content(starter, name))
     write_schemas(root / "configs" / "schemas")
     click.echo("wrote configs/schemas/")
-    _ignore_state(root / ".gitignore")
+    _add_line(root / ".gitignore", ".pytest_llmreplay/")
+    _add_line(root / ".gitattributes", "golden/**/*.parquet diff=llmreplay")
     _promote_example(root)
     if find_project(root).root != root:
         click.echo(f"note: pytest takes {find_project(root).root} for the project; run it with --rootdir=.")
+    click.echo("for git diff: git config diff.llmreplay.textconv 'pytest-llmreplay golden export'")
     click.echo("next: pytest golden/ --llmreplay-baseline v1")
 
 
@@ -48,12 +50,11 @@ def _write(path: Path, text: str) -> None:
     click.echo(f"wrote {shown}")
 
 
-def _ignore_state(path: Path) -> None:
-    line = ".pytest_llmreplay/"
+def _add_line(path: Path, line: str) -> None:
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     if line not in before.splitlines():
         path.write_text(before + ("" if before.endswith("\n") or not before else "\n") + line + "\n", encoding="utf-8")
-        click.echo(f"added {line} to .gitignore")
+        click.echo(f"added {line} to {path.name}")
 
 
 def _promote_example(root: Path) -> None:
@@ -65,6 +66,4 @@ def _promote_example(root: Path) -> None:
         return
     context = click.get_current_context()
     reason = "the example is invented"
-    context.invoke(
-        promote, logs=(_LOG,), out=Path(_GOLDEN), expect_column="expect", store_personal_data=reason
-    )
+    context.invoke(promote, logs=(_LOG,), out=Path(_GOLDEN), expect_column="expect", store_personal_data=reason)

@@ -169,7 +169,10 @@ def _borrowing(choices: Choices, problems: list[str]) -> Step:
     def lender() -> Lender:
         return Lender.of(read_conversations(choices.borrow, on_problem=lambda problem: problems.append(str(problem))))
 
-    return lambda case: borrow(lender())(case)
+    def step(case: Case) -> Case:
+        return borrow(lender())(case)
+
+    return step
 
 
 def _liking(

@@ -54,11 +54,9 @@ def report(
 
     See `compare` for what a RUN may be.
     """
-    from pytest_llmreplay.cli.gate import decided
     from pytest_llmreplay.cli.material import load_material
     from pytest_llmreplay.compare import compare_outcomes
     from pytest_llmreplay.config import find_project
-    from pytest_llmreplay.config.gate import load_gate
     from pytest_llmreplay.report.commands import reproduce_commands
 
     project = find_project(Path.cwd())
@@ -67,7 +65,7 @@ def report(
         material.rows, baseline=material.baseline, candidate=material.candidate, seed=seed, allow_differences=allow
     )
     chosen = policy or project.configs / "gate.yaml"
-    decision = decided(project, load_gate(chosen), comparison)[0] if policy or chosen.exists() else None
+    decision = _decision(project, chosen, comparison) if policy or chosen.exists() else None
     commands = reproduce_commands(material.rows, comparison.candidate, material.runs)
     if html is None and markdown is None and junit is None and changes is None:
         from pytest_llmreplay.store.state import ensure_state
@@ -86,6 +84,17 @@ def report(
     if changes is not None:
         _write(changes, _changes(project, material, comparison, allow))
     click.echo(f"next: open {html} in a browser" if html else "next: pytest-llmreplay gate")
+
+
+def _decision(project: Project, policy: Path, comparison: Comparison) -> Decision:
+    import datetime as dt
+
+    from pytest_llmreplay.config.gate import load_gate
+    from pytest_llmreplay.report.gating import gate_of
+
+    today = dt.datetime.now(dt.UTC).date()
+    written = load_gate(policy)
+    return gate_of(written, comparison, configs=project.configs, golden=project.golden, today=today)[0]
 
 
 def _write(path: Path, text: str) -> None:

@@ -118,10 +118,15 @@ def _say_totals(cases: Sequence[Case]) -> None:
         kinds.update(_note(case).get("counts", {}))
     if kinds and len(cases) > _SHOWN_WHOLE:
         click.echo("redacted: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
-    passing = sum(not (case.metadata.get("proof") or {"production": {"fails": True}})["production"]["fails"] for case in cases)
+    passing = sum(
+        not (case.metadata.get("proof") or {"production": {"fails": True}})["production"]["fails"] for case in cases
+    )
     if passing and any(case.kind == "incident" for case in cases):
         click.echo(f"{passing} expectations are met by production itself (--allow-passing).")
-    failing = sum(case.kind == "control" and bool((case.metadata.get("proof") or {}).get("production", {}).get("fails")) for case in cases)
+    failing = sum(
+        case.kind == "control" and bool((case.metadata.get("proof") or {}).get("production", {}).get("fails"))
+        for case in cases
+    )
     if failing:
         click.echo(f"{failing} controls have an expectation that production itself does not meet.", err=True)
     missing = sum(bool(_missing(case)) for case in cases)

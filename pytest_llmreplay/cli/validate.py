@@ -101,6 +101,23 @@ def _warnings(cases: list[Case], variants: list[Variant]) -> Iterator[str]:
                 f"suite '{suite}' declares no effects (effect: read|write), so an extra call that changes something "
                 "passes in silence"
             )
+    yield from _unoffered_names(cases, variants)
     drafts = sum(case.status == "draft" for case in cases)
     if drafts:
         yield f"{drafts} cases are drafts and do not run"
+
+
+def _unoffered_names(cases: list[Case], variants: list[Variant]) -> Iterator[str]:
+    """Names under `forbidden` and `called` that nobody offers: a typo there would stay green for ever."""
+    offered_by_variants = {tool.name for variant in variants for tool in variant.tools or ()}
+    places: dict[str, list[str]] = {}
+    for case in cases:
+        calls = case.expect.get("calls") or {}
+        if case.tools is None or not isinstance(calls, dict):
+            continue
+        offered = offered_by_variants | {tool.name for tool in case.tools}
+        for name in [*(calls.get("forbidden") or ()), *(calls.get("called") or ())]:
+            if name not in offered:
+                places.setdefault(str(name), []).append(case.case_id)
+    for name, case_ids in sorted(places.items()):
+        yield f"tool '{name}' is named in {len(case_ids)} case(s), such as {case_ids[0]}, and offered nowhere"

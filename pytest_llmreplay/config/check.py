@@ -8,6 +8,7 @@ from pathlib import Path
 from pytest_llmreplay.config.environment import load_environment
 from pytest_llmreplay.config.expectations import load_expectations
 from pytest_llmreplay.config.gate import load_gate
+from pytest_llmreplay.config.migration import load_migration
 from pytest_llmreplay.config.redaction import load_redaction
 from pytest_llmreplay.config.schemas import FILES
 from pytest_llmreplay.config.variant import MessagesFile, ToolsFile, load_variant
@@ -35,6 +36,7 @@ def check_configs(folder: Path, root: Path) -> tuple[list[Variant], list[UserErr
         "gate": load_gate,
         "waivers": load_waivers,
         "redaction": load_redaction,
+        "migration": load_migration,
     }
     for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
         try:

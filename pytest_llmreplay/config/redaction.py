@@ -37,7 +37,7 @@ class RedactionFile(Written):
     allow: list[str] = Field(default_factory=list, description="Texts that may stay.")
     allow_patterns: list[Regex] = Field(default_factory=list, description="Regular expressions of texts that may stay.")
     places: dict[str, Kind | None] = Field(
-        default_factory=dict, description="Names of arguments, results and columns with their kind; null takes one away."
+        default_factory=dict, description="Names of arguments, results and columns with their kind; null: none."
     )
     words: list[str] = Field(default_factory=list, description="Product words, which name no person.")
     languages: list[str] = Field(

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from pytest_llmreplay.compare.policy import GatePolicy, Waivers
 from pytest_llmreplay.config.environment import EnvironmentFile
+from pytest_llmreplay.config.migration import MigrationFile
 from pytest_llmreplay.config.redaction import RedactionFile
 from pytest_llmreplay.config.variant import MessagesFile, ToolsFile, VariantFile
 from pytest_llmreplay.model.expectation import Expectation
@@ -32,6 +33,7 @@ FILES: Mapping[str, type[BaseModel]] = {
     "gate": GatePolicy,
     "waivers": Waivers,
     "redaction": RedactionFile,
+    "migration": MigrationFile,
 }
 
 

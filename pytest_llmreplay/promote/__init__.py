@@ -4,6 +4,7 @@ from pytest_llmreplay.promote.borrow import Lender, borrow, missing_results, par
 from pytest_llmreplay.promote.duplicates import NEAR, Duplicate, SuiteIndex
 from pytest_llmreplay.promote.expect import expect_from_column, expect_from_file
 from pytest_llmreplay.promote.labels import EVIDENCE, Given, label, proposals
+from pytest_llmreplay.promote.migration import ToolMigration, migrate_tools
 from pytest_llmreplay.promote.pipeline import Promotion, Step, Stopped, StoppedError, promote, with_status
 from pytest_llmreplay.promote.propose import PROPOSED, propose
 from pytest_llmreplay.promote.prove import PROOF, bites, production_report, prove
@@ -21,11 +22,13 @@ __all__ = [
     "Stopped",
     "StoppedError",
     "SuiteIndex",
+    "ToolMigration",
     "bites",
     "borrow",
     "expect_from_column",
     "expect_from_file",
     "label",
+    "migrate_tools",
     "missing_results",
     "parse_stub",
     "production_report",

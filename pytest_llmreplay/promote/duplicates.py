@@ -66,7 +66,7 @@ def signature(said: Sequence[str]) -> Sequence[int]:
     """The MinHash of the word triples."""
     words = " ".join(said).split()
     triples = {" ".join(words[i : i + 3]) for i in range(max(len(words) - 2, 1))}
-    hashes = [int.from_bytes(hashlib.blake2b(t.encode("utf-8", "surrogatepass"), digest_size=7).digest()) for t in triples]
+    hashes = [_hash(triple) for triple in triples]
     return [min((a * h + b) % _PRIME for h in hashes) for a, b in _COEFFICIENTS]
 
 
@@ -74,8 +74,8 @@ def _similarity(one: Sequence[int], other: Sequence[int]) -> float:
     return sum(a == b for a, b in zip(one, other, strict=True)) / _PERMUTATIONS
 
 
-def _coefficient(name: str) -> int:
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest()) | 1
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=7).digest())
 
 
-_COEFFICIENTS = [(_coefficient(f"a{i}"), _coefficient(f"b{i}")) for i in range(_PERMUTATIONS)]
+_COEFFICIENTS = [(_hash(f"a{i}") | 1, _hash(f"b{i}")) for i in range(_PERMUTATIONS)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_llmreplay.checks import check_trajectory
@@ -55,25 +55,26 @@ def fitting_value(value: Any) -> Any:
 
 
 def _fitting_matcher(matcher: Mapping[str, Any]) -> Any:
-    if matcher.get("absent"):
-        return _LEFT_OUT
-    if "equals" in matcher:
-        return matcher["equals"]
-    if matcher.get("one_of"):
-        return fitting_value(matcher["one_of"][0])
+    """The first word of the matcher that says a value says which."""
+    for word, fitting in _FITTING.items():
+        if matcher.get(word) is not None:
+            return fitting(matcher[word])
     for short in ("text", "approx"):
         given = matcher.get(short)
         if isinstance(given, Mapping) and given.get("value") is not None:
             return given["value"]
-    if "contains" in matcher:
-        inner = matcher["contains"]
-        return inner if isinstance(inner, str) else [fitting_value(inner)]
-    if "unordered_list" in matcher:
-        return [fitting_value(item) for item in matcher["unordered_list"]]
-    if "type" in matcher:
-        kind = matcher["type"]
-        return _OF_TYPE.get(kind if isinstance(kind, str) else kind[0])
-    return matcher.get("regex", "text")
+    return None if "equals" in matcher else "text"
+
+
+_FITTING: Mapping[str, Callable[[Any], Any]] = {
+    "absent": lambda _: _LEFT_OUT,
+    "equals": lambda value: value,
+    "one_of": lambda alternatives: fitting_value(alternatives[0]) if alternatives else _LEFT_OUT,
+    "contains": lambda inner: inner if isinstance(inner, str) else [fitting_value(inner)],
+    "unordered_list": lambda items: [fitting_value(item) for item in items],
+    "type": lambda kind: _OF_TYPE.get(kind if isinstance(kind, str) else kind[0]),
+    "regex": lambda pattern: pattern,
+}
 
 
 def _answer(expected: AnswerExpectation | None) -> str:

@@ -25,7 +25,7 @@ _REFUSAL = re.compile(
     r"(?i)\b(?:i(?:'m|’m| am)\s+(?:sorry,?\s+(?:but\s+)?)?(?:i\s+)?(?:can(?:'t|’t|not)|unable|not able)"
     r"|i\s+can(?:'t|’t|not)\s+(?:help|assist)|as an ai\b)"
 )
-_ERROR = re.compile(r"(?i)^\s*(?:error|exception|traceback|failed|timeout)\b|\"error\"\s*:\s*(?!null|\"\"|false)")
+_ERROR = re.compile(r"(?i)^\s*(?:error|exception|traceback|failed|timeout)\b|\"error\"\s*:(?!\s*(?:null|\"\"|false))")
 _SAYS_ERROR = re.compile(r"(?i)\b(?:error|sorry|apolog|unable|couldn|could not|cannot|can't|fail|problem|issue)")
 _NEGATIVE = frozenset({"negative", "thumbs_down", "down", "bad", "dislike", "👎", "poor", "no"})
 
@@ -76,7 +76,7 @@ def label(given: Given) -> Step:
             failure_category=given.failure_category or case.failure_category or (first.category if first else None),
             failure_stage=given.failure_stage or case.failure_stage or (first.stage if first else None),
             severity=given.severity or case.severity or ("high" if severe else "medium" if first else None),
-            intent=given.intent or case.intent,
+            intent=given.intent or case.intent or _logged_intent(case),
             title=given.title or case.title or _cut(said, 80) or None,
             summary=given.summary or case.summary or (f"{first.rule}: {first.evidence}" if first else None),
             owner=given.owner or case.owner,
@@ -161,6 +161,11 @@ def _negative(feedback: Any, name: str = "feedback") -> Iterator[str]:
         isinstance(feedback, str) and feedback.strip().casefold() in _NEGATIVE
     ):
         yield f"{name}: {json.dumps(feedback, ensure_ascii=False)}"
+
+
+def _logged_intent(case: Case) -> str | None:
+    logged = case.metadata.get("intent")
+    return logged if isinstance(logged, str) and logged else None
 
 
 def _failing_words(case: Case) -> str:

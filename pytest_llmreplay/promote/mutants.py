@@ -13,7 +13,9 @@ from pytest_llmreplay.promote.recorded import trajectory_of
 _ANOTHER_TOOL = "another_tool"
 
 
-def mutants(good: Trajectory, tools: Sequence[Tool] | None) -> Iterator[tuple[str, Trajectory]]:
+def mutants(
+    good: Trajectory, tools: Sequence[Tool] | None, forbidden: Sequence[str] = ()
+) -> Iterator[tuple[str, Trajectory]]:
     """Every mutant with what was done to it: a call dropped, swapped, changed or added, the answer emptied."""
     calls, answer = list(good.tool_calls), good.answer
     names = [tool.name for tool in tools or ()]
@@ -27,7 +29,8 @@ def mutants(good: Trajectory, tools: Sequence[Tool] | None) -> Iterator[tuple[st
             yield f"{call.name}: {name} changed", trajectory_of([*others[0], changed, *others[1]], answer)
     made = {call.name for call in calls}
     added = next((name for name in names if name not in made), _ANOTHER_TOOL)
-    yield f"{added} added", trajectory_of([*calls, ToolCall("added", added, "{}")], answer)
+    for name in dict.fromkeys((added, *forbidden)):
+        yield f"{name} added", trajectory_of([*calls, ToolCall("added", name, "{}")], answer)
     yield "empty answer", trajectory_of(calls, "")
 
 

@@ -52,7 +52,8 @@ def bites(case: Case) -> dict[str, Any]:
         return {"mutants": 0, "survivors": [], "no_mutants": "no good trajectory could be made from the expectation"}
     survivors = []
     count = 0
-    for name, mutant in mutants(good, case.tools):
+    forbidden = expectation.calls.forbidden if expectation.calls else ()
+    for name, mutant in mutants(good, case.tools, forbidden):
         count += 1
         report = check_trajectory(expectation, mutant, case.tools)
         if not report.failures:
@@ -71,7 +72,9 @@ def _said(report: CheckReport) -> dict[str, Any]:
 def _does_not_fail(report: CheckReport) -> str:
     if report.unmeasured:
         why = "; ".join(dict.fromkeys(reason.message for reason in report.unmeasured))
-        return f"its expectation cannot be shown to fail on what production did ({why}); --allow-passing writes it all the same"
+        return (
+            f"its expectation cannot be shown to fail on what production did ({why}); --allow-passing writes it anyway"
+        )
     return (
         "its expectation does not fail on what production did, so it would guard against nothing; name another --turn, "
         "mend the expectation, or add --allow-passing"

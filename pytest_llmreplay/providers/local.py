@@ -18,7 +18,13 @@ from pytest_llmreplay.model.conversation import Message, Tool, ToolCall, calls_o
 from pytest_llmreplay.model.errors import InfrastructureError, did_you_mean
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest
 from pytest_llmreplay.providers.local_engine import Completion, Engine, Generation, LocalEngine
-from pytest_llmreplay.providers.local_grammar import parameters_of, read_value, tool_choice, value_constraint
+from pytest_llmreplay.providers.local_grammar import (
+    answer_line,
+    parameters_of,
+    read_value,
+    tool_choice,
+    value_constraint,
+)
 from pytest_llmreplay.providers.local_model import MODEL_SHA256, model_path
 from pytest_llmreplay.providers.local_prompt import answer_prompt, argument_prompt, routing_prompt
 
@@ -77,7 +83,7 @@ class LocalProvider:
             message, parts = _call(engine, request, limits)
             finish_reason = "tool_calls"
         else:
-            answer = engine.complete(answer_prompt(request.messages), limits, stop=["\n"])
+            answer = engine.complete(answer_prompt(request.messages), limits, grammar=answer_line())
             message, parts = Message("assistant", content=answer.text.strip()), [answer]
             finish_reason = answer.finish_reason
         return ModelReply(

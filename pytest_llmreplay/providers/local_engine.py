@@ -12,12 +12,12 @@ from pytest_llmreplay.model.errors import InfrastructureError
 from pytest_llmreplay.providers.local_prompt import Prompt
 from pytest_llmreplay.providers.local_slots import PrefixSlots
 
-# Sequences of 4096 tokens each that share no memory: with one unified cache, what a request is answered would depend on
+# Sequences of 3072 tokens each that share no memory: with one unified cache, what a request is answered would depend on
 # the requests before it. The first is for prompts that are read anew each time.
-_SLOTS = 3
+_SLOTS = 4
 _SCRATCH_SLOT = 0
 _CONTEXT_TOKENS = 12288
-_KEPT_FROM_CHARACTERS = 250
+_KEPT_FROM_CHARACTERS = 150
 _THREADS = 1
 _SILENT = -1
 
@@ -101,7 +101,7 @@ class LocalEngine:
         Args:
             prompt: plain text, used as it is.
             limits: bounds of the generation.
-            constraint: `grammar` (GBNF), `json_schema` or `stop`, as llama.cpp's completion endpoint takes them.
+            constraint: `grammar` (GBNF) or `json_schema`, as llama.cpp's completion endpoint takes them.
 
         Raises:
             InfrastructureError: the prompt is longer than the context, or the engine refused the request.

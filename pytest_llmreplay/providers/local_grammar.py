@@ -72,6 +72,11 @@ def tool_choice(tools: Sequence[Tool]) -> str:
     return "root ::= " + " | ".join(_literal(f" {tool.name}") for tool in tools)
 
 
+def answer_line() -> str:
+    """The grammar of an answer: one line that says something."""
+    return r'root ::= " "? [^ \n\r] [^\n\r]* "\n"?'
+
+
 def value_constraint(parameter: Parameter) -> dict[str, Any]:
     """What bounds the value of an argument: a grammar for a line of text, or a JSON schema for lists and objects."""
     value = _value_rule(parameter)

@@ -84,7 +84,8 @@ def argument_prompt(messages: Sequence[Message], tool: str, parameter: Parameter
 def answer_prompt(messages: Sequence[Message]) -> Prompt:
     """The text after which the model writes its answer to the last user message, from what the tools returned.
 
-    Earlier answers after calls of the same tool show how it is done.
+    Earlier answers after calls of the same tool show how it is done. Without any, the model's own chat template is what
+    makes it write a sentence.
     """
     *earlier, last = exchanges_of(messages) or (Exchange(""),)
     shown = [
@@ -92,17 +93,24 @@ def answer_prompt(messages: Sequence[Message]) -> Prompt:
         for exchange in earlier
         if exchange.answer and exchange.tool == last.tool
     ]
-    return _asked([_system_text(messages), *shown[-_ANSWER_EXAMPLES:]], last, f"{_information(last)}Answer:")
+    if shown:
+        return _asked([_system_text(messages), *shown[-_ANSWER_EXAMPLES:]], last, f"{_information(last)}Answer:")
+    asked = f"{last.customer}\n{_information(last)}".strip()
+    system = f"<|im_start|>system\n{_system_text(messages)}<|im_end|>\n"
+    return Prompt(system, f"<|im_start|>user\n{asked}<|im_end|>\n<|im_start|>assistant\n")
 
 
 def one_line(text: str) -> str:
-    """Text without line breaks, so that no message can pretend to be the next line of the prompt."""
-    return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+    """Text without line breaks and control words, so that no message can pretend to be another part of the prompt."""
+    return " ".join(_plain(text).split())
 
 
 def _system_text(messages: Sequence[Message]) -> str:
-    texts = (m.content or "" for m in messages if m.role in ("system", "developer"))
-    return "\n".join(text.encode("utf-8", "replace").decode("utf-8").strip() for text in texts)
+    return "\n".join(_plain(m.content or "").strip() for m in messages if m.role in ("system", "developer"))
+
+
+def _plain(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8").replace("<|", "< |")
 
 
 def _asked(parts: Iterable[str], exchange: Exchange, question: str) -> Prompt:

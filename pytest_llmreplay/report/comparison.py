@@ -95,8 +95,8 @@ def _rates(comparison: Comparison, screen: Screen) -> str:
     headers = ["", "cases", *_names(comparison), *RATE_HEADERS[4:]]
     table = screen.table([_rate_cells(row, screen) for row in rows[:most]], headers, (5, 6, 1, 2, 3))
     more = f"\n  (+{len(rows) - most} more slices; -v shows all)" if len(rows) > most else ""
-    corrected = "\np-values of slices are corrected for their number (Holm)." if comparison.slices else ""
-    return table + more + corrected
+    corrected = screen.paragraph("p-values of slices are corrected for their number (Holm).")
+    return table + more + (f"\n{corrected}" if comparison.slices else "")
 
 
 def _names(comparison: Comparison) -> tuple[str, str]:

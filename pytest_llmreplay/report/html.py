@@ -16,6 +16,7 @@ from pytest_llmreplay.report.page_data import CasePages, Row, script_json, visib
 from pytest_llmreplay.report.plots import WIDTH, change_plots, forest, rate_plots
 
 _PAGE = "pytest_llmreplay.report"
+_SCRIPTS = ("table.js", "case.js", "events.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def html_text(report: HtmlReport) -> str:
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = _asset("report.css"), "\n".join(map(_asset, _SCRIPTS))
     pages = CasePages(report.comparison, report.rows, report.contexts, report.commands)
     rows, edge = forest(report.comparison)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

@@ -12,7 +12,7 @@ from tabulate import tabulate
 
 from pytest_llmreplay.compare.ratchet import item_verdict
 from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus
-from pytest_llmreplay.report.text import one_line
+from pytest_llmreplay.report.text import one_line, printable
 
 _MOST_NAMES = 10
 _STATUSES: tuple[OutcomeStatus, ...] = ("passed", "failed", "error", "unmeasured", "not_run")
@@ -84,7 +84,9 @@ def _comparisons(view: RunView) -> Iterator[str]:
         comparison = compare_outcomes(rows, baseline=str(view.baseline), candidate=candidate)
         counts: Mapping[str, Any] = comparison.counts
         table = tabulate([list(counts.values())], headers=[name.replace("_", " ") for name in counts])
-        yield f"{view.baseline} -> {candidate}, by case\n{table}\n{comparison.sentence}"
+        causes = [f"  {one_line(cluster.line, 200)}" for cluster in comparison.clusters[:_MOST_NAMES]]
+        said = [table, printable(comparison.sentence), *causes, *_more(len(comparison.clusters))]
+        yield "\n".join([f"{view.baseline} -> {candidate}, by case", *said])
 
 
 def _regressed(view: RunView) -> str:

@@ -13,10 +13,11 @@ from pytest_llmreplay.traces.gather import Group
 from pytest_llmreplay.traces.jsonable import dump
 from pytest_llmreplay.traces.parts import UNAVAILABLE, with_marked_media
 from pytest_llmreplay.traces.spans import Score, Span, told
-from pytest_llmreplay.traces.stitch import Stitcher, Thread, split_system
+from pytest_llmreplay.traces.stitch import Stitcher, Thread, key_of, split_system
 from pytest_llmreplay.traces.times import iso
 
 _KEPT_STEPS = 1000
+_LONGEST_ERROR = 500
 
 
 @dataclass(slots=True)
@@ -50,7 +51,8 @@ def conversations_of(group: Group, say: Callable[[Span, str], None]) -> Iterator
     main = stitcher.main()
     if main is None or (untold and not any(m.content or m.tool_calls for m in main.body)):
         if untold or around.tools:
-            yield _without_text(group, untold, around, say)
+            failed = [failure for thread in stitcher.threads for failure in thread.failed]
+            yield _without_text(group, untold, around, failed, say)
             return
         if main is None:
             return
@@ -268,7 +270,7 @@ def _metadata(
         "request_model": last.request_model if last.request_model != last.model else None,
         "trace_ids": traces,
         "calls": [_call_details(span, turn) for span, turn in calls],
-        "errors": list(dict.fromkeys(span.error for span in others if span.error)),
+        "errors": list(dict.fromkeys(span.error[:_LONGEST_ERROR] for span in others if span.error)),
         "failed_calls": [_failure(span, retried) for span, retried in thread.failed],
         "scores": [_score(score, turns.get(trace or "")) for score, trace in scores],
         "branches": thread.branches,
@@ -348,12 +350,16 @@ def _side_steps(side: Sequence[Thread], calls: Sequence[tuple[Span, int]]) -> It
 
 
 def _without_text(
-    group: Group, calls: Sequence[Span], around: _Around, say: Callable[[Span, str], None]
+    group: Group,
+    calls: Sequence[Span],
+    around: _Around,
+    failed: list[tuple[Span, bool]],
+    say: Callable[[Span, str], None],
 ) -> Conversation:
     """The conversation of spans that hold no text: who spoke when and which tools were called, if that is logged."""
     spans = sorted((*calls, *around.tools), key=lambda span: span.started or 0.0)
     say(spans[0], "its spans hold no text: the messages are empty")
-    thread = Thread()
+    thread = Thread(failed=[(span, bool(calls)) for span, _ in failed])
     trace: str | None = None
     for index, span in enumerate(spans):
         if not thread.body or span.trace_id != trace:
@@ -391,6 +397,10 @@ def _add_parallel(body: list[Message], call: ToolCall) -> None:
 
 
 def identity(conversation: Conversation) -> str | None:
-    """What shows that two records without a common id are the same conversation: the ids of its calls."""
+    """What shows that two records without a common id are the same conversation: the ids of calls, and all else.
+
+    None when it made no calls: two customers may well say the same, and be answered the same.
+    """
     ids = [call.id for message in conversation.messages for call in message.tool_calls if call.id]
-    return dump([ids, len([m for m in conversation.messages if m.role == "user"])]) if ids else None
+    _, body = split_system(conversation.messages)
+    return dump([ids, [key_of(message).hex() for message in body]]) if ids else None

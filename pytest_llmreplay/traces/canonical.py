@@ -62,6 +62,12 @@ def canonical_row(conversation: Conversation) -> dict[str, Any]:
     return row
 
 
+def conversation_row(conversation: Conversation) -> dict[str, Any]:
+    """One conversation by canonical column as plain data, metadata and feedback not as text but as they are."""
+    row = canonical_row(conversation)
+    return {**row, "feedback": jsonable(conversation.feedback), "metadata": jsonable(conversation.metadata)}
+
+
 def _message(message: Message) -> dict[str, Any]:
     calls = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in message.tool_calls]
     return {**_fields(Message, message), "tool_calls": calls or None}

@@ -79,7 +79,9 @@ def tool_of(value: Any) -> Tool:
     if "function" not in value and not value.get("name") and isinstance(value.get("type"), str):
         return Tool.from_openai({**value, "name": value["type"]})
     tool = Tool.from_openai(value)
-    if tool.parameters is not None and decoded(tool.parameters, f"the parameters of tool '{tool.name}'") is None:
+    function = value.get("function")
+    given = (function if isinstance(function, Mapping) else value).get("parameters", value.get("input_schema"))
+    if isinstance(given, str) and decoded(given, f"the parameters of tool '{tool.name}'") is None:
         return Tool(tool.name, tool.description, None, tool.effect)
     return tool
 

@@ -21,6 +21,7 @@ CREATE INDEX by_scored_trace ON scores (trace);
 """
 _ENDLESS = 1000
 _TWIN_SECONDS = 600.0
+_KEPT_TIPS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,11 @@ class Gathering:
         known = self._db.execute(
             "SELECT number, data FROM spans WHERE trace = ? AND span = ?", (trace, item.span_id)
         ).fetchone()
-        if known is None:
-            row = (trace, item.span_id, time_of(item), _dump(item))
-            self._db.execute("INSERT INTO spans (trace, span, started, data) VALUES (?, ?, ?, ?)", row)
-        else:
-            both = merged(_load(known[1]), item)
-            self._db.execute(
-                "UPDATE spans SET data = ?, started = ? WHERE number = ?", (_dump(both), time_of(both), known[0])
-            )
+        number, whole = (None, item) if known is None else (known[0], merged(_load(known[1]), item))
+        row = (number, trace, item.span_id, time_of(whole), _dump(whole), None if trace else _own_group(whole))
+        self._db.execute(
+            "INSERT OR REPLACE INTO spans (number, trace, span, started, data, grp) VALUES (?, ?, ?, ?, ?, ?)", row
+        )
 
     def groups(self) -> Iterator[Group]:
         """The conversations: first those with an id, then the rest; each kind by the time of its first call."""
@@ -76,6 +74,13 @@ class Gathering:
                 self._spans(key),
                 tuple(self._scores(key)),
             )
+
+    def unattached_scores(self) -> int:
+        """How many scores judge nothing that was read; known once the groups are."""
+        query = """SELECT COUNT(*) FROM scores WHERE NOT EXISTS (SELECT 1 FROM spans WHERE scores.span = spans.span
+            OR (scores.span IS NULL AND (scores.trace = spans.trace OR spans.grp = 'c:' || scores.session)))"""
+        count: int = self._db.execute(query).fetchone()[0]
+        return count
 
     def close(self) -> None:
         """Remove everything."""
@@ -112,10 +117,7 @@ class Gathering:
                 inherited = _inherited(span, links, whole)
                 conversation = inherited["conversation_id"] or inherited["session_id"]
                 self._settle(number, inherited, f"c:{conversation}" if conversation else f"t:{trace}")
-        for (number,) in self._db.execute("SELECT number FROM spans WHERE trace = ''").fetchall():
-            span = self._span(number)
-            conversation = span.conversation_id or span.session_id
-            self._settle(number, None, f"c:{conversation}" if conversation else f"u:{number:012d}")
+        self._db.execute("UPDATE spans SET grp = printf('u:%012d', number) WHERE grp IS NULL")
 
     def _span(self, number: int) -> Span:
         data, inherited = self._db.execute("SELECT data, inherited FROM spans WHERE number = ?", (number,)).fetchone()
@@ -138,7 +140,7 @@ class Gathering:
 
     def _join_by_prefix(self) -> None:
         """Give traces and calls without an id the group of the conversation that their messages begin with."""
-        tips: dict[Key, tuple[str, float | None, bool, str | None]] = {}
+        tips: dict[Key, list[_Tip]] = {}
         renamed: dict[str, str] = {}
         query = "SELECT number, grp FROM spans WHERE grp >= 't:' ORDER BY started IS NULL, started, number"
         for number, group in self._db.execute(query).fetchall():
@@ -147,32 +149,50 @@ class Gathering:
                 continue
             _, body = split_system(span.messages)
             asked = chain(key_of(message) for message in body)
-            if group not in renamed:
-                found = _earlier(asked, tips, span)
-                renamed[group] = found if found is not None else group
+            if renamed.get(group, group) == group:
+                renamed[group] = _earlier(asked, tips, span) or group
             spoken = chain(key_of(message) for message in (*body, *(span.output or ())))
             if spoken:
-                tips[spoken[-1]] = (renamed[group], span.started, bool(span.output), span.user_id)
+                known = tips.setdefault(spoken[-1], [])
+                known.append(_Tip(renamed[group], span.started, bool(span.output), span.user_id))
+                del known[:-_KEPT_TIPS]
         for group, target in renamed.items():
             if group != target:
                 self._db.execute("UPDATE spans SET grp = ? WHERE grp = ?", (target, group))
 
 
-def _earlier(
-    asked: list[Key], tips: Mapping[Key, tuple[str, float | None, bool, str | None]], span: Span
-) -> str | None:
-    """The group whose conversation these messages begin with; that of a failed twin, when it was not long ago."""
+@dataclass(frozen=True, slots=True)
+class _Tip:
+    """Where a conversation stood after one of its calls."""
+
+    group: str
+    started: float | None
+    answered: bool
+    user: str | None
+
+
+def _own_group(span: Span) -> str | None:
+    """The group of a span that stands in no trace, when it names one."""
+    conversation = span.conversation_id or span.session_id
+    return f"c:{conversation}" if conversation else None
+
+
+def _earlier(asked: list[Key], tips: Mapping[Key, list[_Tip]], span: Span) -> str | None:
+    """The group whose conversation these messages begin with, the latest of the same user; also that of a failed twin."""
     for length in range(len(asked), 0, -1):
-        found = tips.get(asked[length - 1])
-        if found is None:
-            continue
-        group, started, answered, user = found
-        if user is not None and span.user_id is not None and user != span.user_id:
-            continue
-        near = started is None or span.started is None or span.started - started <= _TWIN_SECONDS
-        if (answered and length < len(asked)) or (not answered and length == len(asked) and near):
-            return group
+        fitting = [tip for tip in tips.get(asked[length - 1], ()) if _fits(tip, span, whole=length == len(asked))]
+        if fitting:
+            same_user = [tip for tip in fitting if tip.user == span.user_id]
+            return (same_user or fitting)[-1].group
     return None
+
+
+def _fits(tip: _Tip, span: Span, *, whole: bool) -> bool:
+    """Whether a call may go on from there, or be a failed call made again; that happens soon or not at all."""
+    if tip.user is not None and span.user_id is not None and tip.user != span.user_id:
+        return False
+    near = tip.started is None or span.started is None or span.started - tip.started <= _TWIN_SECONDS
+    return not whole if tip.answered else whole and near
 
 
 def _of_trace(spans: Iterable[Span]) -> dict[str, str | None]:

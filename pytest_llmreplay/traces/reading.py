@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ReadProblem:
-    """Something that could not be read while the rest was; `record` counts from 1, None means the whole file."""
+    """Something that could not be read while the rest was; `record` counts from 1, None means the whole file.
+
+    `note` marks what was read, but not whole: the log does not hold all of it.
+    """
 
     file: str
     record: int | None
     message: str
+    note: bool = False
 
     def __str__(self) -> str:
         where = self.file if self.record is None else f"{self.file}: record {self.record}"

@@ -20,7 +20,7 @@ from pytest_llmreplay.traces.query import Expression, matching, parse_expression
 from pytest_llmreplay.traces.reading import OnProblem, ReadProblem, UnreadableError
 from pytest_llmreplay.traces.records import Record, read_records
 from pytest_llmreplay.traces.sources import Source, expand, unique
-from pytest_llmreplay.traces.spans import Format, Place, Span
+from pytest_llmreplay.traces.spans import DAMAGE, Damaged, Format, Found, Place, Score, Span, reason_of
 
 FORMATS = (plain.NAME, *BY_NAME)
 _PLAIN_NAMES = (plain.NAME, "openai_finetune", "conversation_parquet")
@@ -59,6 +59,12 @@ def check_format(name: str | None) -> None:
     """
     if name is not None and name not in FORMATS:
         raise UserError("unknown format", key="format", value=name, allowed=FORMATS)
+
+
+def format_gaps() -> dict[str, str]:
+    """Every format by name, with what it does not hold."""
+    own = "what the log has no column for; the names of columns stand in the documentation"
+    return {plain.NAME: own, **{name: reader.gaps for name, reader in sorted(BY_NAME.items())}}
 
 
 def log_sources(paths: Sequence[str], on_problem: OnProblem) -> list[Source]:
@@ -147,6 +153,7 @@ class _Reading:
     on_problem: OnProblem
     gathering: Gathering = field(default_factory=Gathering)
     said: set[tuple[str, str]] = field(default_factory=set)
+    gathered_from: dict[str, bool] = field(default_factory=dict)
 
     def conversations(self) -> Iterator[Conversation]:
         """Conversations that stand alone as they are met, then those that were put together."""
@@ -218,39 +225,50 @@ class _Reading:
 
     def _read(self, reader: Format, record: Record, source: Source) -> Iterator[Conversation]:
         place = Place(source.name, source.stem, record.number)
+        found: list[Found] = []
         try:
-            found = list(reader.read(record.value, place))
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-            reason = (
-                str(error) if isinstance(error, ValueError) else "its parts are not of the kinds that they should be"
-            )
-            self.on_problem(ReadProblem(source.name, record.number, f"not readable as {reader.name}: {reason}"))
-            return
+            found.extend(reader.read(record.value, place))
+        except DAMAGE as error:
+            found.append(Damaged(reason_of(error)))
         for item in found:
-            if isinstance(item, Conversation):
+            if isinstance(item, Damaged):
+                message = f"not readable as {reader.name}: {item.reason}"
+                self.on_problem(ReadProblem(source.name, record.number, message))
+            elif isinstance(item, Conversation):
                 yield item
             else:
                 self.gathering.add(item)
+                scored = isinstance(item, Score) or self.gathered_from.get(source.name, False)
+                self.gathered_from[source.name] = scored
 
     def _gathered(self) -> Iterator[Conversation]:
         """The stitched conversations; one without an id that was already read from another record is not repeated."""
         if self.gathering.empty:
             return
-        seen: set[str] = set()
+        seen: dict[str, set[str | None]] = {}
+        made = False
         for group in self.gathering.groups():
             for conversation in conversations_of(group, self._say):
-                mark = identity(conversation)
-                if mark is not None and mark in seen and not group.joined:
+                if _was_read(conversation, seen) and not group.joined:
                     continue
-                if mark is not None:
-                    seen.add(mark)
                 yield conversation
+                made = True
+        self._say_what_led_nowhere(made=made)
+
+    def _say_what_led_nowhere(self, *, made: bool) -> None:
+        """Report scores that judge nothing that was read, and spans without any call of a model."""
+        scores = self.gathering.unattached_scores()
+        for name, scored in self.gathered_from.items():
+            if scores and scored:
+                self.on_problem(ReadProblem(name, None, f"{scores} scores judge nothing that was read", note=True))
+            elif not made:
+                self.on_problem(ReadProblem(name, None, "it holds no call of a model", note=True))
 
     def _say(self, span: Span, note: str) -> None:
         """Report what a log does not hold, once a file."""
         if (span.place.file, note) not in self.said:
             self.said.add((span.place.file, note))
-            self.on_problem(ReadProblem(span.place.file, span.place.record, note))
+            self.on_problem(ReadProblem(span.place.file, span.place.record, note, note=True))
 
     def _filtered(self, conversations: Iterable[Conversation]) -> Iterator[Conversation]:
         """Those for which the expression is true of their canonical columns."""
@@ -261,3 +279,14 @@ class _Reading:
         while batch := list(itertools.islice(iterator, _FILTERED_AT_ONCE)):
             for index in matching(canonical_table(batch), self.expression):
                 yield batch[index]
+
+
+def _was_read(conversation: Conversation, seen: dict[str, set[str | None]]) -> bool:
+    """Whether a conversation with the same calls and words was met before, of the same user or of nobody known."""
+    mark = identity(conversation)
+    if mark is None:
+        return False
+    users = seen.setdefault(mark, set())
+    met = conversation.user_id in users or (bool(users) and (conversation.user_id is None or None in users))
+    users.add(conversation.user_id)
+    return met

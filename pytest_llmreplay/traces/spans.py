@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pytest_llmreplay.model.conversation import Conversation, Message, Tool
 
@@ -92,7 +92,33 @@ class Score:
     time: float | None = None
 
 
-Found = Span | Score | Conversation
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A part of a record that cannot be read while the rest is."""
+
+    reason: str
+
+
+Found = Span | Score | Conversation | Damaged
+Part = TypeVar("Part")
+
+DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+"""What reading a damaged record raises: its parts are anything but what they should be."""
+
+
+def reason_of(error: Exception) -> str:
+    """The damage in words."""
+    return str(error) if type(error) is ValueError else "its parts are not of the kinds that they should be"
+
+
+def salvaged(parts: Iterable[Part], read: Callable[[Part], Iterable[Found]]) -> Iterator[Found]:
+    """What is in each part; a damaged one does not take the others with it."""
+    for part in parts:
+        try:
+            found = list(read(part))
+        except DAMAGE as error:
+            found = [Damaged(reason_of(error))]
+        yield from found
 
 
 @dataclass(frozen=True, slots=True)

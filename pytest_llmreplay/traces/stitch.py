@@ -148,7 +148,7 @@ class Stitcher:
         self._retried(thread, call, len(keys))
         if call.previous is None or system:
             thread.system = system or thread.system
-        for index, message in enumerate(body[: min(have, take)]):
+        for index, message in enumerate(body[:take] if have == take else ()):
             thread.body[index] = richer(thread.body[index], message)
         if not repeats:
             thread.cut(have)
@@ -186,8 +186,8 @@ class Stitcher:
             for thread in self.threads:
                 if call.previous in thread.lengths:
                     return thread, thread.lengths[call.previous], 0
-        best = max(self.threads, key=lambda thread: thread.common(keys), default=None)
-        common = 0 if best is None else best.common(keys)
+        best = max(self.threads, key=lambda thread: self._shared(thread, system, keys), default=None)
+        common = 0 if best is None else self._shared(best, system, keys)
         if best is not None and common:
             return best, common, common
         for thread in self.threads:
@@ -200,6 +200,17 @@ class Stitcher:
                     return thread, len(thread.keys), 0
         self.threads.append(Thread(system))
         return self.threads[-1], 0, 0
+
+    def _shared(self, thread: Thread, system: tuple[Message, ...], keys: Sequence[Key]) -> int:
+        """How much a call repeats of a thread; with other instructions it must go on where the thread ends.
+
+        A router is asked the customer's question too, and is no part of the conversation.
+        """
+        common = thread.common(keys)
+        if self._same_instructions(thread, system):
+            return common
+        goes_on = common == len(thread.keys) and any(message.role == "assistant" for message in thread.body)
+        return common if goes_on else 0
 
     def _same_instructions(self, thread: Thread, system: tuple[Message, ...]) -> bool:
         return not thread.system or not system or thread.system[0].content == system[0].content

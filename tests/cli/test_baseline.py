@@ -59,3 +59,28 @@ def test_a_case_that_changed_since_the_run_is_left_alone(replayed):
 def test_an_unknown_run_or_variant_is_refused(replayed):
     assert "no run" in replayed.mistake("baseline", "accept", "nope", "--yes")
     assert "allowed: v1, v2" in replayed.mistake("baseline", "accept", "--variant", "v9", "--yes")
+
+
+def test_the_accepted_outcomes_stand_for_the_baseline_in_later_runs(replayed):
+    import json
+    import shutil
+
+    shown = replayed("baseline", "accept", "--yes").output
+    assert "golden/baseline.parquet holds 1 accepted outcomes." in shown
+    (replayed.root / "configs/gate.yaml").write_text("kind: gate\n")
+    shutil.copy(replayed.root / "configs/v1.yaml", replayed.root / "configs/v3.yaml")
+    text = (replayed.root / "configs/v3.yaml").read_text().replace("name: v1", "name: v3")
+    (replayed.root / "configs/v3.yaml").write_text(text)
+    command = [sys.executable, "-m", "pytest", "golden/", "--llmreplay-variant", "configs/v3.yaml", "-q"]
+    done = subprocess.run([*command, "-p", "no:hypothesispytest"], cwd=replayed.root, capture_output=True, check=False)
+    assert done.returncode == 1
+    found = json.loads(replayed("gate", "--baseline", "accepted", "--json", code=1).stdout)
+    assert (found["decision"], found["rule"]) == ("regression", "max_regressions")
+    assert "accepted -> v3" in replayed("compare", "last", "accepted").stdout
+
+
+def test_a_run_of_the_first_variant_alone_can_be_accepted(replayed):
+    command = [sys.executable, "-m", "pytest", "golden/", "--llmreplay-variant", "configs/v1.yaml", "-q"]
+    run = [*command, "--llmreplay-baseline", "v1", "-p", "no:hypothesispytest"]
+    subprocess.run(run, cwd=replayed.root, capture_output=True, check=True)
+    assert "1 outcomes of v1 become the accepted baseline." in replayed("baseline", "accept", "--yes").output

@@ -124,3 +124,10 @@ def test_init_writes_a_project_that_runs_and_touches_nothing_that_exists(program
     assert "left alone configs/v1.yaml: it exists" in again
     assert {path: path.read_bytes() for path in before} == before
     program_in("validate")
+
+
+def test_validate_warns_of_a_forbidden_tool_that_nobody_offers(program_in, log):
+    expect = {"calls": {"forbidden": ["delet_user"]}}
+    log(conversation("t-1", expect=expect, tools=[{"name": "delete_user", "effect": "write"}]))
+    program_in("promote", "log.jsonl", "--expect-column", "expect", "--out", "golden/a.parquet")
+    assert "warning: tool 'delet_user' is named in 1 case(s), such as t-1-" in program_in("validate").output

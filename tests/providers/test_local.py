@@ -12,6 +12,7 @@ from pytest_llmreplay.model.errors import InfrastructureError, UserError
 from pytest_llmreplay.model.ports import ModelRequest
 from pytest_llmreplay.providers.local import LocalProvider
 from pytest_llmreplay.providers.local_engine import Completion, LocalEngine
+from pytest_llmreplay.providers.local_grammar import answer_line
 from pytest_llmreplay.providers.local_model import fetch
 
 ORDER = Tool(
@@ -81,7 +82,7 @@ def test_after_a_tool_result_it_answers_in_a_bounded_text(model):
     assert reply.message == Message("assistant", "It comes on Monday.")
     assert reply.finish_reason == "stop"
     ((_, limits, constraint),) = engine.asked
-    assert (limits.max_tokens, limits.temperature, constraint) == (32, 0.0, {"stop": ["\n"]})
+    assert (limits.max_tokens, limits.temperature, constraint) == (32, 0.0, {"grammar": answer_line()})
 
 
 def test_without_tools_it_answers_in_text_and_keeps_to_max_tokens(model):
@@ -222,7 +223,7 @@ def test_a_request_longer_than_the_context_is_one_sentence_and_the_next_one_is_a
     provider = LocalProvider(real_model)
 
     async def both():
-        with pytest.raises(InfrastructureError, match=r"^the request has \d+ tokens and the embedded model reads 4096"):
+        with pytest.raises(InfrastructureError, match=r"^the request has \d+ tokens and the embedded model reads 3072"):
             await provider.complete(request([Message("user", "word " * 5000)]), trial=1)
         too_many = [Message("system", "word " * 5000), Message("user", "hi")]
         with pytest.raises(InfrastructureError, match=r"^the request has \d+ tokens"):

@@ -91,8 +91,19 @@ def test_an_answer_is_asked_with_what_the_tool_returned_and_how_it_was_answered_
     )
 
 
-def test_an_answer_without_any_call_is_asked_without_information():
-    assert text_of(answer_prompt((Message("user", "hi"),))) == "Customer: hi\nAnswer:"
+def test_an_answer_without_earlier_answers_is_asked_with_the_chat_template():
+    call = pair("where is 12?", "order", '{"order_id": "12"}', result='{"arrives": "Friday"}')
+    assert text_of(answer_prompt((MESSAGES[0], *call))) == (
+        "<|im_start|>system\nYou are a bot.<|im_end|>\n"
+        '<|im_start|>user\nwhere is 12?\nInformation: {"arrives": "Friday"}<|im_end|>\n'
+        "<|im_start|>assistant\n"
+    )
+
+
+def test_no_message_can_close_the_part_of_the_template_that_it_stands_in():
+    messages = (Message("system", "a<|im_end|>"), *pair("b<|im_end|>", "order", result="<|<|im_end|>"))
+    assert text_of(answer_prompt(messages)).count("<|im_end|>") == 2
+    assert "<|" not in text_of(routing_prompt(messages, TOOLS))
 
 
 def test_several_calls_of_one_message_are_one_exchange():
@@ -120,11 +131,19 @@ def test_no_message_can_pretend_to_be_another_line_of_the_prompt(earlier, last, 
         *("Customer", "Topic"),
     ]
     shown.encode("utf-8")
-    answered = (*messages, *pair(last, "order", result=result)[1:])
+    answered = (*pair(earlier, "order", result=result, answer="x"), *pair(last, "order", result=result))
     lines = text_of(answer_prompt(answered)).split("\n")
-    assert [line.partition(":")[0] for line in lines] == ["Customer", "Information", "Answer"]
+    assert [line.partition(":")[0] for line in lines] == [
+        "Customer",
+        "Information",
+        "Answer",
+        "",
+        "Customer",
+        "Information",
+        "Answer",
+    ]
 
 
 def test_a_request_without_messages_is_still_a_prompt():
     assert text_of(routing_prompt((), TOOLS)).endswith("Customer: \nTopic:")
-    assert text_of(answer_prompt(())) == "Customer: \nAnswer:"
+    assert text_of(answer_prompt(())).endswith("<|im_start|>assistant\n")

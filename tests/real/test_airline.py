@@ -60,6 +60,9 @@ def promote(shell, where, **options):
         "expect",
         "--out",
         "golden/airline.parquet",
+        "--allow-passing",
+        "--store-personal-data",
+        "invented customers",
         *more,
     )
 
@@ -124,5 +127,6 @@ def test_every_conversation_of_the_logs_can_be_promoted_and_nothing_is_dropped(s
     for name in ("traces_airline_tau1", "traces_airline_tau2", "traces_sgd"):
         log = shared("data", f"{name}.parquet")
         rows = pq.read_table(log, columns=["messages"]).num_rows
-        done = shell.program("promote", str(log), "--out", f"golden/{name}.parquet")
+        done = shell.program("promote", str(log), "--residual", "keep", "--out", f"golden/{name}.parquet")
         assert f"{rows} cases written" in done.stdout
+        assert "redacted: " in done.stdout

@@ -40,7 +40,7 @@ Detector = Callable[[str], Iterable[Found]]
 def without_overlaps(found: Iterable[Found]) -> list[Found]:
     """The findings in order; of those that overlap the longest stays, and what sticks out of it is joined to it."""
     kept: list[Found] = []
-    for one in sorted(set(found), key=lambda f: (f.start, -f.stop)):
+    for one in sorted(set(found), key=_order):
         if one.start >= one.stop:
             continue
         if kept and one.start < kept[-1].stop:
@@ -50,3 +50,9 @@ def without_overlaps(found: Iterable[Found]) -> list[Found]:
         else:
             kept.append(one)
     return kept
+
+
+def _order(found: Found) -> tuple[int, int, int, str]:
+    """Of two kinds in one place the first of `KINDS` comes first, in every process alike."""
+    rank = KINDS.index(found.kind) if found.kind in KINDS else len(KINDS)
+    return found.start, -found.stop, rank, found.kind

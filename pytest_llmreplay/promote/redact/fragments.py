@@ -55,15 +55,16 @@ def _joined(window: range, choices: list[list[tuple[int, int, str]]], detect: De
 
 def _worth_joining(parts: list[str]) -> bool:
     """Whether the parts together may be a value, and are not each a mere word."""
-    digits = sum(c.isdigit() for part in parts for c in part)
     if any("@" in part for part in parts):
-        return sum("@" in part for part in parts) == 1
+        return len(parts) == 2 and (parts[0].endswith("@") or parts[1].startswith("@"))
+    digits = sum(c.isdigit() for part in parts for c in part)
     return digits >= 7 and all(any(c.isdigit() for c in part) for part in parts)
 
 
 def _choices(runs: list[tuple[int, int, str]], *, first: bool, last: bool) -> list[tuple[int, int, str]]:
     if first:
-        return runs[-2:]
+        # Words stand for the first half of a mail address, and of those only the nearest one.
+        return [run for run in runs[-2:] if run is runs[-1] or run[2][-1].isdigit() or run[2][-1] == "@"]
     return runs[:2] if last else runs[:1]
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from pytest_llmreplay.promote.redact.found import Detector, Found
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
 
 _CANDIDATE = re.compile(r"(?<![\w.+-])(?:\+\s?|00)?\(?\d[\d\s().\-/\u2010-\u2015\xa0]{4,22}\d(?![\w]|[.-]\d)")
 _NANP = re.compile(r"(?<![\w.-])(?:\+?1[ .-]?)?(?:\(\d{3}\)\s?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])")
@@ -13,6 +17,7 @@ _SPOKEN = re.compile(
     r"(?i)(?:phone|mobile|cell(?:ular)?|tel(?:ephone)?\.?|call(?:\s+me)?|reach\s+me|whatsapp|text\s+me|sms|fax|contact"
     r"|telefon|handy|móvil|téléphone)\b[^\d+(]{0,40}$"
 )
+_OTHERWISE = re.compile(r"[\d.]+|\d{4}[-/]\d{1,2}[-/]\d{1,2}.*")
 _SEPARATED = re.compile(r"\d[\s().\-/\xa0]+\d")
 
 
@@ -42,7 +47,7 @@ def _is_phone(written: str, before: str, regions: Sequence[str]) -> bool:
         number = _parsed("+" + written.lstrip("+0 ") if written.startswith("00") else written, None)
         return number is not None and phonenumbers.is_possible_number(number)
     spoken = _SPOKEN.search(before) is not None
-    if not spoken and (not _SEPARATED.search(written) or re.fullmatch(r"[\d.]+|\d{4}[-/]\d{1,2}[-/]\d{1,2}.*", written)):
+    if not spoken and (not _SEPARATED.search(written) or _OTHERWISE.fullmatch(written)):
         return False
     for region in regions:
         number = _parsed(written, region)
@@ -51,7 +56,7 @@ def _is_phone(written: str, before: str, regions: Sequence[str]) -> bool:
     return False
 
 
-def _parsed(written: str, region: str | None) -> object | None:
+def _parsed(written: str, region: str | None) -> PhoneNumber | None:
     import phonenumbers
 
     try:

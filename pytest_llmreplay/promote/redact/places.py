@@ -24,7 +24,8 @@ PLACES: Mapping[str, str] = {
     **dict.fromkeys(("dob", "date_of_birth", "birth_date", "birthdate", "birthday"), "dob"),
     **dict.fromkeys(("user_id", "customer_id", "member_id", "userid", "username", "login", "end_user"), "user_id"),
     **dict.fromkeys(("session_id", "sessionid"), "session_id"),
-    **dict.fromkeys(("ssn", "social_security_number", "national_id", "tax_id", "passport", "passport_number"), "national_id"),
+    **dict.fromkeys(("ssn", "social_security_number", "national_id", "tax_id"), "national_id"),
+    **dict.fromkeys(("passport", "passport_number"), "national_id"),
     **dict.fromkeys(("driver_license", "drivers_license", "license_number"), "national_id"),
     **dict.fromkeys(("card_number", "credit_card_number", "cc_number", "pan"), "card"),
     **dict.fromkeys(("iban", "account_number", "bank_account"), "iban"),
@@ -33,14 +34,21 @@ PLACES: Mapping[str, str] = {
 }  # fmt: skip
 """Places by their name in lower case with underscores."""
 
-_PEOPLE = r"(?:customer|client|user|passenger|guest|patient|contact|holder|sender|recipient|owner|caller|billing|shipping)"
+_PEOPLE = (
+    r"(?:customer|client|user|passenger|guest|patient|contact|holder|sender|recipient|owner|caller|billing|shipping)"
+)
 _PERSON_NAME = re.compile(rf"^{_PEOPLE}_name$|^name_of_{_PEOPLE}$")
 _PASSED_DOWN = frozenset(
-    {"equals", "one_of", "contains", "value", "text", "unordered_list", "line1", "line2", "line_1", "line_2", "formatted"}
+    {"equals", "one_of", "contains", "value", "text", "unordered_list"}
+    | {"line1", "line2", "line_1", "line_2", "formatted"}
     | {"full", "first", "last", "middle", "given", "family", "number"}
 )
-_SUFFIXES = tuple(name for name in PLACES if name not in ("name", "mail", "tel", "cell", "pan", "ip", "login", "secret"))
-_EMPTY = frozenset({"", "none", "null", "unknown", "n/a", "na", "-", "anonymous", "guest", "true", "false", "undefined"})
+_SUFFIXES = tuple(
+    name for name in PLACES if name not in ("name", "mail", "tel", "cell", "pan", "ip", "login", "secret")
+)
+_EMPTY = frozenset(
+    {"", "none", "null", "unknown", "n/a", "na", "-", "anonymous", "guest", "true", "false", "undefined"}
+)
 
 
 @dataclass(frozen=True, slots=True)

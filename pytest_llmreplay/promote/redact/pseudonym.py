@@ -37,6 +37,8 @@ class Pseudonyms:
         if not self.fake:
             return f"[{kind.upper()}_{digest.hex()[:8]}]"
         made = _fake(kind, canonical, written, digest)
+        if made.casefold() == written.casefold():  # there was nothing in it to change
+            made = f"[{kind.upper()}_{digest.hex()[:8]}]"
         self.made.add(made)
         return made
 
@@ -65,8 +67,8 @@ def _numbers(digest: bytes, count: int) -> list[int]:
 
 def _word(digest: bytes) -> str:
     """A word that can be said and names nobody: four syllables, so that two values seldom share one."""
-    syllables = (_CONSONANTS[a % len(_CONSONANTS)] + _VOWELS[b % len(_VOWELS)] for a, b in zip(digest[:4], digest[4:8], strict=True))
-    return "".join(syllables)
+    pairs = zip(digest[:4], digest[4:8], strict=True)
+    return "".join(_CONSONANTS[a % len(_CONSONANTS)] + _VOWELS[b % len(_VOWELS)] for a, b in pairs)
 
 
 def _cased_like(written: str, word: str) -> str:

@@ -161,7 +161,7 @@ class Redactor:
 
     def _collect_fragments(self, messages: Sequence[Message], values: _Values) -> None:
         said = [m.content for m in messages if m.role == "user" and m.content]
-        for part in fragments(said, lambda text: self._detect(text)):
+        for part in fragments(said, self._detect):
             found = Found(part.start, part.stop, part.kind)
             values.parts.setdefault(said[part.text], []).append((found, part.value))
             self._know(part.kind, part.value, values)

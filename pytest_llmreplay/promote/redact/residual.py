@@ -30,7 +30,8 @@ def residual_names(text: str, words: Words) -> frozenset[str]:
 
 def tool_words(texts: Iterable[str | None]) -> frozenset[str]:
     """The words of the tools' own descriptions, which name no customer."""
-    return frozenset(word.casefold() for text in texts if text for word in re.findall(r"[^\W\d_]{2,}", text.replace("_", " ")))
+    words = (re.findall(r"[^\W\d_]{2,}", text.replace("_", " ")) for text in texts if text)
+    return frozenset(word.casefold() for found in words for word in found)
 
 
 def _bare(word: str) -> str:

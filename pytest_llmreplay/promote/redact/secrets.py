@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 from pytest_llmreplay.promote.redact.found import Found
 
@@ -14,9 +15,9 @@ _TOKENS = re.compile(
     r"|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?|hf_\w{20,}|npm_\w{20,}|pypi-[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,})"
 )
 _ASSIGNED = re.compile(
-    r"(?i)(?<![a-z])(?:api[_ -]?key|access[_ -]?key|secret(?:[_ -]?(?:access[_ -]?)?key)?|auth[_ -]?token|access[_ -]?token"
-    r"|refresh[_ -]?token|client[_ -]?secret|password|passwd|pwd|passphrase)[\"']?\s*(?:is\s*:?|[:=])\s*[\"']?"
-    r"([^\s\"'<>\[\]]{6,})"
+    r"(?i)(?<![a-z])(?:api[_ -]?key|access[_ -]?key|secret(?:[_ -]?(?:access[_ -]?)?key)?"
+    r"|auth[_ -]?token|access[_ -]?token|refresh[_ -]?token|client[_ -]?secret"
+    r"|password|passwd|pwd|passphrase)[\"']?\s*(?:is\s*:?|[:=])\s*[\"']?([^\s\"'<>\[\]]{6,})"
 )
 _BEARER = re.compile(r"(?i)\b(?:bearer|basic)\s+([\w.~+/=-]{16,})")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [^-]*-----|\Z)", re.DOTALL)
@@ -41,8 +42,6 @@ def _known() -> tuple[re.Pattern[str], ...]:
     from detect_secrets.plugins.base import RegexBasedDetector
 
     others = ("IPPublicDetector", "BasicAuthDetector", "PrivateKeyDetector")
-    known: list[re.Pattern[str]] = []
-    for plugin in get_mapping_from_secret_type_to_class().values():
-        if issubclass(plugin, RegexBasedDetector) and plugin.__name__ not in others:
-            known.extend(plugin.denylist)
-    return tuple(known)
+    plugins: list[Any] = list(get_mapping_from_secret_type_to_class().values())
+    wanted = (p for p in plugins if issubclass(p, RegexBasedDetector) and p.__name__ not in others)
+    return tuple(pattern for plugin in wanted for pattern in plugin.denylist)

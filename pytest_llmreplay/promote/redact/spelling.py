@@ -41,12 +41,12 @@ def canonical(kind: str, written: str, regions: Sequence[str]) -> str:
         return international(written, regions)
     if kind in ("card", "iban", "national_id"):
         return re.sub(r"[^A-Za-z0-9]", "", written).upper()
-    if kind == "email":
-        return re.sub(r"\s+", "", _plain_email(written)).casefold()
     if kind == "dob":
         return iso_date(written) or _folded(written)
-    if kind == "address":
-        return _folded(re.sub(r"[,.]", " ", written))
+    if kind == "email":
+        written = re.sub(r"\s+", "", _plain_email(written))
+    elif kind == "address":
+        written = re.sub(r"[,.]", " ", written)
     return _folded(written)
 
 
@@ -55,20 +55,23 @@ def known_values(kind: str, written: str, words: Words, regions: Sequence[str]) 
     written = written.strip()
     if kind == "name":
         return _names(written, words)
-    if kind in ("phone", "card", "iban", "national_id"):
-        return _grouped(kind, written, regions)
-    if kind == "dob":
-        iso = iso_date(written)
-        if iso is not None:
-            return [Known("dob", re.compile(date_pattern(iso), re.IGNORECASE), digits=iso[2:4])]
+    if kind == "phone":
+        return _phone(written, regions)
+    if kind in ("card", "iban", "national_id"):
+        return _grouped(kind, written)
+    iso = iso_date(written) if kind == "dob" else None
+    if iso is not None:
+        return [Known("dob", re.compile(date_pattern(iso), re.IGNORECASE), digits=iso[2:4])]
     if sum(c.isalnum() for c in written) < _SHORTEST or (kind in ("user_id", "session_id") and words.is_word(written)):
         return []
-    if kind == "email":
-        return [_email(written)]
+    return [_email(written) if kind == "email" else _spelt_out(kind, written)]
+
+
+def _spelt_out(kind: str, written: str) -> Known:
     if kind == "address" and " " in written:
-        parts = [re.escape(part) for part in re.split(r"[\s,.]+", written) if part]
-        return [_bounded(kind, r"[\s,.]+".join(parts), written.split()[0].casefold().strip(",."))]
-    return [_bounded(kind, re.escape(written), written.casefold())]
+        parts = [part for part in re.split(r"[\s,.]+", written) if part]
+        return _bounded(kind, r"[\s,.]+".join(map(re.escape, parts)), parts[0].casefold())
+    return _bounded(kind, re.escape(written), written.casefold())
 
 
 def _bounded(kind: str, pattern: str, needle: str) -> Known:
@@ -88,10 +91,8 @@ def _plain_email(written: str) -> str:
     return re.sub(r"(?i)\s*(?:\(dot\)|\[dot\]|\{dot\}|\s+dot\s+)\s*", ".", plain)
 
 
-def _grouped(kind: str, written: str, regions: Sequence[str]) -> list[Known]:
+def _grouped(kind: str, written: str) -> list[Known]:
     plain = re.sub(r"[^A-Za-z0-9]", "", written)
-    if kind == "phone":
-        return _phone(written, regions)
     if len(plain) < 6:
         return []
     joined = _GAP.join(plain)

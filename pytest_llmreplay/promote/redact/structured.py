@@ -36,21 +36,31 @@ _STREET = (
     r"(?:street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|way|place|pl|square|sq|terrace|ter"
     r"|parkway|pkwy|circle|cir|highway|hwy|crescent|close|gardens|mews|trail|loop|row)"
 )
-_ADDRESSES = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rf"(?<![\w/.-])\d{{1,5}}[A-Za-z]?,?\s+(?:[NSEW]\.?\s+)?(?:(?!(?i:{_STREET})\b)[A-Z0-9][\w.'’-]*\s+){{1,4}}(?i:{_STREET})\b\.?"
-        r"(?:,?\s*(?i:apt|apartment|suite|ste|unit|flat|#)\.?\s*#?\w+)?"
-        r"(?:,\s*[A-Z][\w.'’ -]+?(?=,|\s+[A-Z]{2}\s+\d{5}))?(?:,?\s*[A-Z]{2}\s+\d{5}(?:-\d{4})?)?",
-        rf"(?i)(?<![\w/.-])\d{{1,5}}\s+(?:(?!{_STREET}\b)[a-z][\w.'’-]*\s+){{1,2}}(?:street|avenue|road|boulevard|lane|drive)\b"
-        r"(?:,?\s*(?:apt|apartment|suite|unit)\.?\s*#?\w+)?",
-        r"(?i)(?<!\w)[a-zäöüß-]{2,}(?:straße|strasse|str\.|gasse|allee|weg|platz)\s+\d{1,4}\s?[a-z]?(?!\w)(?:,?\s+\d{5}\s+[A-ZÄÖÜ][\w-]+)?",
-        r"(?i)(?<!\w)\d{1,4},?\s+(?:bis\s+|ter\s+)?(?:rue|avenue|boulevard|chemin|impasse|allée|quai)\s+(?:d[eu]s?\s+|de\s+la\s+)?[\w'’-]+(?:\s+[A-ZÀ-Þ][\w'’-]+)*(?:,?\s+\d{5}\s+[\w-]+)?",
-        r"(?i)(?<!\w)(?:calle|avenida|via|viale|piazza|rua)\s+(?:[\w'’.-]+\s+){1,3}?\d{1,4}(?!\w)",
-        r"(?i)(?<!\w)p\.?\s?o\.?\s+box\s+\d+",
-        r"(?<!\w)[A-Z]{1,2}\d[A-Z\d]?\s\d[ABD-HJLNP-UW-Z]{2}(?!\w)",
-    )
+_US_HOUSE = (
+    rf"(?<![\w/.-])\d{{1,5}}[A-Za-z]?,?\s+(?:[NSEW]\.?\s+)?"
+    rf"(?:(?!(?i:{_STREET})\b)[A-Z0-9][\w.'’-]*\s+){{1,4}}(?i:{_STREET})\b\.?"
+    r"(?:,?\s*(?i:apt|apartment|suite|ste|unit|flat|#)\.?\s*#?\w+)?"
+    r"(?:,\s*[A-Z][\w.'’ -]+?(?=,|\s+[A-Z]{2}\s+\d{5}))?(?:,?\s*[A-Z]{2}\s+\d{5}(?:-\d{4})?)?"
 )
+_CARELESS_HOUSE = (
+    rf"(?i)(?<![\w/.-])\d{{1,5}}\s+(?:(?!{_STREET}\b)[a-z][\w.'’-]*\s+){{1,2}}"
+    r"(?:street|avenue|road|boulevard|lane|drive)\b(?:,?\s*(?:apt|apartment|suite|unit)\.?\s*#?\w+)?"
+)
+_GERMAN_HOUSE = (
+    r"(?i)(?<!\w)[a-zäöüß-]{2,}(?:straße|strasse|str\.|gasse|allee|weg|platz)\s+\d{1,4}\s?[a-z]?(?!\w)"
+    r"(?:,?\s+\d{5}\s+[A-ZÄÖÜ][\w-]+)?"
+)
+_FRENCH_HOUSE = (
+    r"(?i)(?<!\w)\d{1,4},?\s+(?:bis\s+|ter\s+)?(?:rue|avenue|boulevard|chemin|impasse|allée|quai)\s+"
+    r"(?:d[eu]s?\s+|de\s+la\s+)?[\w'’-]+(?:\s+(?-i:[A-ZÀ-Þ])[\w'’-]+)*(?:,?\s+\d{5}\s+[\w-]+)?"
+)
+_SOUTHERN_HOUSE = r"(?i)(?<!\w)(?:calle|avenida|via|viale|piazza|rua)\s+(?:[\w'’.-]+\s+){1,3}?\d{1,4}(?!\w)"
+_POST_BOX = r"(?i)(?<!\w)p\.?\s?o\.?\s+box\s+\d+"
+_BRITISH_CODE = r"(?<!\w)[A-Z]{1,2}\d[A-Z\d]?\s\d[ABD-HJLNP-UW-Z]{2}(?!\w)"
+_ADDRESSES = [
+    re.compile(pattern)
+    for pattern in (_US_HOUSE, _CARELESS_HOUSE, _GERMAN_HOUSE, _FRENCH_HOUSE, _SOUTHERN_HOUSE, _POST_BOX, _BRITISH_CODE)
+]
 
 
 def emails(text: str) -> Iterator[Found]:

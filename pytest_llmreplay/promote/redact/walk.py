@@ -45,15 +45,17 @@ class Walk:
             messages=self.messages(case.messages),
             vars=self.data(case.vars, "vars"),
             steps=tuple(self._step(step, f"steps[{i}]") for i, step in enumerate(case.steps)),
-            recorded_results=tuple(self._result(r, f"recorded_results[{i}]") for i, r in enumerate(case.recorded_results)),
+            recorded_results=tuple(
+                self._result(result, f"recorded_results[{i}]") for i, result in enumerate(case.recorded_results)
+            ),
             expect=self.data(case.expect, "expect", bare_name=False),
             metadata=self.data(case.metadata, "metadata", bare_name=False),
             provenance=replace(
                 case.provenance,
                 trace_id=self._optional(case.provenance.trace_id, "provenance.trace_id"),
-                correlation_ids=self.data(case.provenance.correlation_ids, "provenance.correlation_ids", bare_name=False),
+                correlation_ids=self.data(case.provenance.correlation_ids, "correlation_ids", bare_name=False),
             ),
-        )  # fmt: skip
+        )
 
     def conversation(self, conversation: Conversation) -> Conversation:
         """A conversation with every text visited."""
@@ -91,9 +93,7 @@ class Walk:
             ]
         return value
 
-    def text(
-        self, text: str, path: str, kind: str | None = None, *, bare_name: bool = True, depth: int = 0
-    ) -> str:
+    def text(self, text: str, path: str, kind: str | None = None, *, bare_name: bool = True, depth: int = 0) -> str:
         """A text visited; a JSON object or list in it is visited part by part and spelt anew where one changed."""
         if text.startswith("data:"):
             return text
@@ -135,21 +135,21 @@ class Walk:
     def _message(self, message: Message, path: str) -> Message:
         return replace(
             message,
-            content=None if message.content is None else self.text(message.content, f"{path}.content"),
-            content_parts=None if message.content_parts is None else self.text(message.content_parts, f"{path}.content_parts"),
+            content=self._optional_text(message.content, f"{path}.content"),
+            content_parts=self._optional_text(message.content_parts, f"{path}.content_parts"),
             tool_calls=tuple(
                 ToolCall(call.id, call.name, self.text(call.arguments, f"{path}.tool_calls[{i}].arguments"))
                 for i, call in enumerate(message.tool_calls)
             ),
             name=self._optional(message.name, f"{path}.name", "name" if message.role == "user" else None),
             refusal=self._optional(message.refusal, f"{path}.refusal"),
-        )  # fmt: skip
+        )
 
     def _step(self, step: Step, path: str) -> Step:
         return replace(
             step,
-            input=None if step.input is None else self.text(step.input, f"{path}.input"),
-            output=None if step.output is None else self.text(step.output, f"{path}.output"),
+            input=self._optional_text(step.input, f"{path}.input"),
+            output=self._optional_text(step.output, f"{path}.output"),
             document_ids=tuple(self.visit(name, Place(f"{path}.document_ids")) for name in step.document_ids),
         )
 
@@ -161,6 +161,9 @@ class Walk:
             result=self.text(result.result, f"{path}.result"),
             source=self.visit(result.source, Place(f"{path}.source")),
         )
+
+    def _optional_text(self, text: str | None, path: str) -> str | None:
+        return None if text is None else self.text(text, path)
 
     def _optional(self, text: str | None, path: str, kind: str | None = None) -> str | None:
         return None if text is None else self.visit(text, Place(path, kind))

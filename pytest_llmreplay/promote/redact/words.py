@@ -99,29 +99,40 @@ def _names(language: str) -> frozenset[str]:
     return frozenset(name for name in found if name not in _PLACES_AND_TIMES)
 
 
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 _TECHNICAL = frozenset(
-    "iban bic ssn json xml html http https url uri api sms pdf faq usd eur gbp utc gmt id ids ok okay whatsapp paypal "
-    "google apple amazon microsoft facebook instagram twitter youtube github linux windows android iphone ipad wifi "
-    "mastercard amex openai chatgpt gpt claude gemini llm markdown python javascript sql monday tuesday wednesday "
-    "thursday friday saturday sunday mon tue wed thu fri sat sun jan feb mar apr jun jul aug sep sept oct nov dec".split()
+    _words("""
+    iban bic ssn json xml html http https url uri api sms pdf faq usd eur gbp utc gmt id ids ok okay whatsapp
+    paypal google apple amazon microsoft facebook instagram twitter youtube github linux windows android iphone
+    ipad wifi mastercard amex openai chatgpt gpt claude gemini llm markdown python javascript sql monday tuesday
+    wednesday thursday friday saturday sunday mon tue wed thu fri sat sun jan feb mar apr jun jul aug sep sept oct
+    nov dec
+    """)
 )
+
 # Subtitles, of which the word lists are made, are full of these.
 _SPOKEN_NAMES = frozenset(
-    "jack john david michael james george joe sam peter frank tom charlie paul harry max ben henry danny tony mike bob "
-    "jimmy johnny billy bobby robert richard thomas william mary sarah anna alice kate emma jane jenny lisa linda "
-    "amy susan rachel chris steve kevin alex adam nick eddie ray simon jim bill dave ryan kim lucy maria elizabeth "
-    "martin walter arthur daniel matt andrew eric brian jason scott jones smith johnson".split()
+    _words("""
+    jack john david michael james george joe sam peter frank tom charlie paul harry max ben henry danny tony mike
+    bob jimmy johnny billy bobby robert richard thomas william mary sarah anna alice kate emma jane jenny lisa
+    linda amy susan rachel chris steve kevin alex adam nick eddie ray simon jim bill dave ryan kim lucy maria
+    elizabeth martin walter arthur daniel matt andrew eric brian jason scott jones smith johnson
+    """)
 )
 # In the lists of names, and yet nearly always something else.
 _PLACES_AND_TIMES = frozenset(
-    "york angeles francisco diego vegas los las san washington april may june august austin paris london florence brooklyn chelsea georgia carolina dakota virginia sydney "
-    "india israel savannah houston dallas denver orlando phoenix lincoln hamilton "
-    "english french german irish holland ireland england summer autumn dawn eve christian christmas "
-    "hope faith grace joy rose lily violet daisy ruby pearl amber crystal case page price young king knight bishop "
-    "gardener farmer shepherd "
-    "brown black white green gray grey long short little small rich wise good best strong sharp hill wood woods "
-    "forest field fields banks bank stone rivers lake west east north south day week month year flowers bird fox wolf "
-    "chase will mark bill major judge mayor rod pat sue guy art gene van penny ray "
-    "love church house hall park parks street lane ford bush reed rice bean berry cherry olive ginger basil "
-    "star sky sunny storm rain snow frost gates keys cash gold silver noble moody savage swift power powers".split()
+    _words("""
+    york angeles francisco diego vegas los las san washington april may june august austin paris london florence
+    brooklyn chelsea georgia carolina dakota virginia sydney india israel savannah houston dallas denver orlando
+    phoenix lincoln hamilton english french german irish holland ireland england summer autumn dawn eve christian
+    christmas hope faith grace joy rose lily violet daisy ruby pearl amber crystal case page price young king
+    knight bishop gardener farmer shepherd brown black white green gray grey long short little small rich wise
+    good best strong sharp hill wood woods forest field fields banks bank stone rivers lake west east north south
+    day week month year flowers bird fox wolf chase will mark bill major judge mayor rod pat sue guy art gene van
+    penny ray love church house hall park parks street lane ford bush reed rice bean berry cherry olive ginger
+    basil star sky sunny storm rain snow frost gates keys cash gold silver noble moody savage swift power powers
+    """)
 )

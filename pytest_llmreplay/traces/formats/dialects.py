@@ -17,7 +17,7 @@ from pytest_llmreplay.traces.formats import (
     vercel_otel,
 )
 from pytest_llmreplay.traces.formats.otlp import RawLog, RawSpan
-from pytest_llmreplay.traces.spans import Format, Place, Span
+from pytest_llmreplay.traces.spans import Format, Found, Place, Span, salvaged
 
 NAME = "otel"
 NAMES = (
@@ -57,20 +57,21 @@ def accepts(record: Any) -> bool:
     return otlp.accepts(record) or otel_console.accepts(record)
 
 
-def read(record: Any, place: Place) -> Iterator[Span]:
+def read(record: Any, place: Place) -> Iterator[Found]:
     """The spans of the record, and of its log records what belongs to spans.
 
     Raises:
         ValueError: the record is damaged.
     """
-    found = otlp.raw(record, place) if otlp.accepts(record) else iter((otel_console.raw(record, place),))
-    for item in found:
-        if isinstance(item, RawLog):
-            span = otel_genai.from_log(item)
-            if span is not None:
-                yield span
-        else:
-            yield span_of(item)
+    if otlp.accepts(record):
+        return salvaged(otlp.unread(record), lambda item: _spans_of(otlp.raw(item, place)))
+    return _spans_of(otel_console.raw(record, place))
+
+
+def _spans_of(item: RawSpan | RawLog | None) -> Iterator[Span]:
+    span = otel_genai.from_log(item) if isinstance(item, RawLog) else span_of(item) if item is not None else None
+    if span is not None:
+        yield span
 
 
 FORMAT = Format(

@@ -12,7 +12,7 @@ from pytest_llmreplay.traces.formats import anthropic, langchain, openai_chat
 from pytest_llmreplay.traces.jsonable import as_float, as_text
 from pytest_llmreplay.traces.loose import loosened
 from pytest_llmreplay.traces.parts import Parts, add_openai_part
-from pytest_llmreplay.traces.spans import Format, Found, Place, Score, Span, SpanKind
+from pytest_llmreplay.traces.spans import Format, Found, Place, Score, Span, SpanKind, salvaged
 from pytest_llmreplay.traces.times import epoch
 
 NAME = "langfuse"
@@ -54,15 +54,16 @@ def read(record: Any, place: Place) -> Iterator[Found]:
         ValueError: an observation is damaged.
     """
     rows = record["data"] if isinstance(record.get("data"), list) else [record]
-    for row in rows:
-        if not isinstance(row, Mapping):
-            continue
-        if _is_score(row):
-            yield _score(row)
-        elif "traceId" in row:
-            yield _observation(row, place)
-        else:
-            yield from _trace(row, place)
+    return salvaged(rows, lambda row: _row(row, place))
+
+
+def _row(row: Any, place: Place) -> Iterator[Found]:
+    if _is_score(row):
+        yield _score(row)
+    elif "traceId" in row:
+        yield _observation(row, place)
+    else:
+        yield from _trace(row, place)
 
 
 def _trace(row: Mapping[str, Any], place: Place) -> Iterator[Found]:
@@ -80,12 +81,9 @@ def _trace(row: Mapping[str, Any], place: Place) -> Iterator[Found]:
         user_id=fields.text(row, "userId"),
         metadata=_metadata(row, row.get("metadata")),
     )
-    for observation in row.get("observations") or ():
-        if isinstance(observation, Mapping):
-            yield _observation({"traceId": trace_id, **observation}, place)
-    for score in row.get("scores") or ():
-        if isinstance(score, Mapping) and "name" in score:
-            yield _score({"traceId": trace_id, **score})
+    observations = row.get("observations") or ()
+    yield from salvaged(observations, lambda inner: (_observation({"traceId": trace_id, **inner}, place),))
+    yield from salvaged(row.get("scores") or (), lambda score: (_score({"traceId": trace_id, **score}),))
 
 
 def _metadata(row: Mapping[str, Any], own: Any) -> dict[str, Any]:

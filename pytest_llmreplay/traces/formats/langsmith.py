@@ -10,7 +10,7 @@ from pytest_llmreplay.traces import fields
 from pytest_llmreplay.traces.chat import messages_of, tools_of
 from pytest_llmreplay.traces.formats import anthropic, call_log, langchain, openai_chat, openai_responses
 from pytest_llmreplay.traces.jsonable import as_float, as_text
-from pytest_llmreplay.traces.spans import Format, Found, Place, Score, Span, SpanKind
+from pytest_llmreplay.traces.spans import Format, Found, Place, Score, Span, SpanKind, salvaged
 from pytest_llmreplay.traces.times import epoch
 
 NAME = "langsmith"
@@ -38,12 +38,14 @@ def read(record: Any, place: Place) -> Iterator[Found]:
         yield _feedback(record)
         return
     batch = [*(record.get("post") or ()), *(record.get("patch") or ())] if "run_type" not in record else [record]
-    for run in batch:
-        if not isinstance(run, Mapping):
-            raise ValueError("a run is not a mapping")
-        if fields.text(run, "id"):
-            yield _span(run, place)
-            yield from _stats(run)
+    yield from salvaged(batch, lambda run: _run(run, place))
+
+
+def _run(run: Any, place: Place) -> Iterator[Found]:
+    if fields.text(run, "id") is None:
+        raise ValueError("a run has no id")
+    yield _span(run, place)
+    yield from _stats(run)
 
 
 def _feedback(record: Mapping[str, Any]) -> Score:

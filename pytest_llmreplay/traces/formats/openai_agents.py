@@ -10,7 +10,7 @@ from pytest_llmreplay.traces import fields
 from pytest_llmreplay.traces.chat import message_of as openai_message
 from pytest_llmreplay.traces.formats import openai_responses
 from pytest_llmreplay.traces.jsonable import as_text
-from pytest_llmreplay.traces.spans import Format, Place, Span, SpanKind
+from pytest_llmreplay.traces.spans import Format, Found, Place, Span, SpanKind, salvaged
 from pytest_llmreplay.traces.times import epoch
 
 NAME = "openai_agents"
@@ -28,20 +28,19 @@ def accepts(record: Any) -> bool:
     return record.get("object") in _OBJECTS
 
 
-def read(record: Any, place: Place) -> Iterator[Span]:
+def read(record: Any, place: Place) -> Iterator[Found]:
     """The traces and spans of the record.
 
     Raises:
         ValueError: a span is damaged.
     """
-    for row in record["data"] if isinstance(record.get("data"), list) else [record]:
-        if isinstance(row, Mapping) and row.get("object") == "trace" and fields.text(row, "id"):
-            yield _trace(row, place)
-        elif isinstance(row, Mapping) and row.get("object") == "trace.span" and fields.text(row, "id"):
-            yield _span(row, place)
+    rows = record["data"] if isinstance(record.get("data"), list) else [record]
+    return salvaged(rows, lambda row: (_trace(row, place) if row.get("object") == "trace" else _span(row, place),))
 
 
 def _trace(row: Mapping[str, Any], place: Place) -> Span:
+    if fields.text(row, "id") is None:
+        raise ValueError("a trace has no id")
     metadata = row.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
     known = fields.ids(metadata)
@@ -62,6 +61,8 @@ def _trace(row: Mapping[str, Any], place: Place) -> Span:
 
 
 def _span(row: Mapping[str, Any], place: Place) -> Span:
+    if fields.text(row, "id") is None:
+        raise ValueError("a span has no id")
     data = row.get("span_data")
     data = data if isinstance(data, Mapping) else {}
     trace_id, kind = fields.text(row, "trace_id"), _KINDS.get(str(data.get("type")), "other")

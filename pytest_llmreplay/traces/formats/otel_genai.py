@@ -288,6 +288,7 @@ def from_log(log: RawLog) -> Span | None:
         found = call(given, log.place) if kind == "llm" else step(given)
         return Span(
             format=_format_of(given),
+            ended=log.time or None,
             place=log.place,
             span_id=log.span_id,
             trace_id=log.trace_id,

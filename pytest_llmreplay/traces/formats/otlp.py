@@ -87,25 +87,53 @@ def accepts(record: Any) -> bool:
     return isinstance(record, Mapping) and any(isinstance(record.get(key), list) for key in keys)
 
 
-def raw(record: Mapping[str, Any], place: Place) -> Iterator[RawSpan | RawLog]:
-    """The spans and log records of an export batch.
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A span or a log record of a batch as it stands there, with what the batch says around it."""
+
+    value: Any
+    is_log: bool
+    scope: str
+    resource: Any
+
+
+def unread(record: Mapping[str, Any]) -> Iterator[Unread]:
+    """The spans and log records of an export batch."""
+    for is_log, (batches, scopes, items) in ((False, _SPANS), (True, _LOGS)):
+        for batch in _items(record, *batches):
+            resource = _get(_get(batch, "resource"), "attributes")
+            for scoped in _items(batch, *scopes):
+                scope = as_text(_get(_get(scoped, "scope", "instrumentationLibrary"), "name")) or ""
+                for value in _items(scoped, *items):
+                    yield Unread(value, is_log, scope, resource)
+
+
+_SPANS = (
+    ("resourceSpans", "resource_spans"),
+    ("scopeSpans", "scope_spans", "instrumentationLibrarySpans"),
+    ("spans",),
+)
+_LOGS = (
+    ("resourceLogs", "resource_logs"),
+    ("scopeLogs", "scope_logs", "instrumentationLibraryLogs"),
+    ("logRecords", "log_records", "logs"),
+)
+
+
+def _items(mapping: Any, *names: str) -> list[Any]:
+    """A list of the batch; anything else stands for one damaged item, which is then reported."""
+    value = _get(mapping, *names)
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def raw(item: Unread, place: Place) -> RawSpan | RawLog | None:
+    """The span or the log record; None for a record that belongs to no span.
 
     Raises:
-        ValueError: the batch is damaged.
+        ValueError: it is damaged.
     """
-    for batch in _list(record, "resourceSpans", "resource_spans"):
-        resource = attributes_of(_get(_get(batch, "resource"), "attributes"))
-        for scoped in _list(batch, "scopeSpans", "scope_spans", "instrumentationLibrarySpans"):
-            scope = _get(scoped, "scope", "instrumentationLibrary")
-            for span in _list(scoped, "spans"):
-                yield _span(span, place, as_text(_get(scope, "name")) or "", resource)
-    for batch in _list(record, "resourceLogs", "resource_logs"):
-        resource = attributes_of(_get(_get(batch, "resource"), "attributes"))
-        for scoped in _list(batch, "scopeLogs", "scope_logs", "instrumentationLibraryLogs"):
-            for log in _list(scoped, "logRecords", "log_records", "logs"):
-                found = _log(log, place, resource)
-                if found is not None:
-                    yield found
+    resource = attributes_of(item.resource)
+    return _log(item.value, place, resource) if item.is_log else _span(item.value, place, item.scope, resource)
 
 
 def _get(mapping: Any, *names: str) -> Any:

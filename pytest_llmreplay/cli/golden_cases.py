@@ -1,0 +1,70 @@
+"""Golden cases of a project, as the commands of `golden` look for them and change them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmreplay.model.errors import UserError
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.model.case import Case
+
+
+def all_cases(project: Project) -> Iterator[tuple[Path, Case]]:
+    """Every case with its file, in the order of the files.
+
+    Raises:
+        UserError: a file cannot be read, or a row holds no usable case.
+    """
+    from pytest_llmreplay.store.cases import golden_files, read_cases
+
+    for path in golden_files([path for path in project.golden if path.exists()]):
+        for case in read_cases(path):
+            yield path, case
+
+
+def change_cases(project: Project, case_ids: Sequence[str], change: Callable[[Case], Case | None]) -> list[str]:
+    """Change these cases where they lie; all are found before the first is changed.
+
+    Returns:
+        The files that were changed, as they are shown.
+
+    Raises:
+        UserError: there is no such case, or a file cannot be written.
+    """
+    from pytest_llmreplay.store.cases import find_case, rewrite_cases
+
+    places: dict[Path, set[str]] = {}
+    for case_id in case_ids:
+        path, case = find_case(project.golden, case_id)
+        change(case)
+        places.setdefault(path, set()).add(case_id)
+    for path, wanted in places.items():
+        rewrite_cases(path, lambda case, wanted=wanted: change(case) if case.case_id in wanted else case)  # type: ignore[misc]
+    return [project.relative(path) for path in places]
+
+
+def check_sound(case: Case, file: str) -> None:
+    """Refuse a case that `validate` would refuse.
+
+    Raises:
+        UserError: its expectation has a mistake, or an open or fixed case has none.
+    """
+    from pytest_llmreplay.model.expectation import parse_expectation
+
+    if case.expect or case.status in ("open", "fixed"):
+        parse_expectation(case.expect, file=file)
+
+
+def said_by(given: str | None) -> str:
+    """Who approves or promotes.
+
+    Raises:
+        UserError: nobody says.
+    """
+    if not given:
+        raise UserError("nobody says who approves", fix="add --by NAME or set PYTEST_LLMREPLAY_USER")
+    return given
