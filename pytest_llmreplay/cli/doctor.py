@@ -22,13 +22,21 @@ _PACKAGES = ("pytest-llmreplay", "pytest", "pytest-xdist", "pyarrow", "duckdb", 
 
 
 @click.command()
-def doctor() -> None:
+@click.option("--data", is_flag=True, help="List every place that holds customer text instead.")
+def doctor(data: bool) -> None:
     """Say what is installed and what would be used here; nothing is sent and nothing is written."""
     from tabulate import tabulate
 
     from pytest_llmreplay.config import find_project
 
     project = find_project(Path.cwd())
+    if data:
+        from pytest_llmreplay.cli.customer_data import data_places
+
+        places = list(data_places(project))
+        click.echo(printable(tabulate(places, tablefmt="plain") or "no place here holds customer text"))
+        click.echo("next: pytest-llmreplay erase --user ID")
+        return
     rows = [*_installed(), ("project", str(project.root)), *_golden(project), *_variants(project), _state(project)]
     click.echo(printable(tabulate(rows, tablefmt="plain")))
     click.echo("next: pytest-llmreplay validate")

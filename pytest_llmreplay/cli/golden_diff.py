@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pytest_llmreplay.cli.git import git
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import one_line, printable
 
@@ -35,6 +35,8 @@ def diff(before: str, after: str | None, markdown: bool) -> None:
         old, new = ({case.case_id: case for case in read_cases(Path(name))} for name in (before, after))
     else:
         base, separator, head = before.partition("..")
+        if base.startswith("-") or head.startswith("-"):
+            raise UserError("is no revision", key="BASE..HEAD", value=before)
         if not separator or not base:
             raise UserError("must be two files, or BASE..HEAD", key="FILE|BASE..HEAD", value=before)
         project = find_project(Path.cwd())
@@ -89,7 +91,7 @@ def _at(project: Project, revision: str | None) -> dict[str, Case]:
     with tempfile.TemporaryDirectory() as folder:
         for number, name in enumerate(_parquet_at(project, revision)):
             path = Path(folder) / f"{number}.parquet"
-            path.write_bytes(_git(project, "show", f"{revision}:./{name}"))
+            path.write_bytes(git(project.root, "show", f"{revision}:./{name}"))
             if is_case_file(path):
                 cases.update((case.case_id, case) for case in read_cases(path))
     return cases
@@ -97,17 +99,5 @@ def _at(project: Project, revision: str | None) -> dict[str, Case]:
 
 def _parquet_at(project: Project, revision: str) -> list[str]:
     folders = [project.relative(path) for path in project.golden]
-    listed = _git(project, "ls-tree", "-r", "-z", "--name-only", revision, "--", *folders)
+    listed = git(project.root, "ls-tree", "-r", "-z", "--name-only", revision, "--", *folders)
     return [name for name in listed.decode("utf-8", "surrogateescape").split("\0") if name.endswith(".parquet")]
-
-
-def _git(project: Project, *arguments: str) -> bytes:
-    if any(argument.startswith("-") and argument not in ("-r", "-z", "--name-only", "--") for argument in arguments):
-        raise UserError("is no revision", value=arguments[-1])
-    try:
-        done = subprocess.run(["git", *arguments], cwd=project.root, check=False, capture_output=True)  # noqa: S603, S607
-    except OSError as error:
-        raise UserError(f"git cannot be run: {error.strerror or error}") from error
-    if done.returncode != 0:
-        raise UserError(f"git says: {one_line(done.stderr.decode('utf-8', 'replace'), 200)}")
-    return done.stdout

@@ -17,6 +17,7 @@ _COMMANDS: Mapping[str, str] = {
     "check": "pytest_llmreplay.cli.check:check",
     "compare": "pytest_llmreplay.cli.compare:compare",
     "doctor": "pytest_llmreplay.cli.doctor:doctor",
+    "erase": "pytest_llmreplay.cli.erase:erase",
     "gate": "pytest_llmreplay.cli.gate:gate",
     "golden": "pytest_llmreplay.cli.golden:golden",
     "init": "pytest_llmreplay.cli.init:init",

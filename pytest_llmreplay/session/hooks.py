@@ -11,7 +11,11 @@ import pytest
 
 from pytest_llmreplay.compare.ratchet import ItemVerdict, exit_code
 from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.model.outcome import outcome_row
 from pytest_llmreplay.model.trial import Trial
+from pytest_llmreplay.report.gating import LEFT_TO_THE_GATE
+from pytest_llmreplay.report.junit import trial_properties
+from pytest_llmreplay.session.gating import GateResult, gate_exit_code
 from pytest_llmreplay.session.host import Host
 from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, error_text, finished_trial
 from pytest_llmreplay.session.options import settings_from
@@ -19,7 +23,7 @@ from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.session.planning import plan_text
 from pytest_llmreplay.session.session import ReplaySession
 from pytest_llmreplay.session.sharing import EngineServer, RemoteEngine
-from pytest_llmreplay.session.summary import write_summary
+from pytest_llmreplay.session.summary import write_gate, write_summary
 from pytest_llmreplay.store.cases import is_case_file
 
 _HOOKS = "llmreplay-hooks"
@@ -48,6 +52,8 @@ class ReplayHooks:
         self._verdicts = _Verdicts()
         self._server: EngineServer | None = None
         self._plan: str | None = None
+        self._gate: list[GateResult] = []
+        self._gate_problem: str | None = None
         self.host: Host | None = None
 
     @property
@@ -124,6 +130,7 @@ class ReplayHooks:
         """Seal the run and set the exit code."""
         if self._server is not None:
             self._server.close()
+        gate_code = self._decide(exitstatus)
         if self._session is not None and self._session.engine is not None:
             self._session.engine.close()
         if self.host is not None:
@@ -133,9 +140,9 @@ class ReplayHooks:
         if self._plan is not None and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
             return
-        ours = exit_code(self._verdicts.candidates, self._verdicts.baselines)
+        ours = exit_code(self._verdicts.candidates, self._verdicts.baselines) if gate_code is None else gate_code
         tests_failed = exitstatus == pytest.ExitCode.TESTS_FAILED
-        if exitstatus == pytest.ExitCode.OK or (tests_failed and not self._verdicts.foreign_failures and ours):
+        if exitstatus == pytest.ExitCode.OK or (tests_failed and not self._verdicts.foreign_failures):
             session.exitstatus = ours
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -145,6 +152,19 @@ class ReplayHooks:
             terminalreporter.write_line(self._plan)
         if self.host is not None:
             write_summary(terminalreporter, self.host, self.session.settings)
+            write_gate(terminalreporter, self._gate, self._gate_problem)
+
+    def _decide(self, exitstatus: int) -> int | None:
+        """Let the gate decide, where one is named and the session came to its end."""
+        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if self.host is None or self.session.policy is None or not ended:
+            return None
+        try:
+            self._gate = self.host.decide(self.session.policy)
+        except UserError as error:
+            self._gate_problem = str(error)
+            return 10
+        return gate_exit_code(self._gate)
 
     def pytest_keyboard_interrupt(self) -> None:
         """Send nothing more, while pytest and xdist take their time to end."""
@@ -178,8 +198,14 @@ class ReplayHooks:
         if report.failed and verdict in _EXPECTED and (asserted or not own):
             report.outcome = "skipped"
             report.wasxfail = _EXPECTED[verdict].format(variant=planned.variant)
+        elif report.failed and self.session.left_to_the_gate(verdict) and (asserted or not own):
+            report.outcome = "skipped"
+            report.wasxfail = LEFT_TO_THE_GATE
         elif report.failed and report.when == "call" and verdict in _EXPECTED:
             verdict = "failed"
+        if isinstance(item, GoldenItem) and item.trial is not None:
+            # JUnit takes the properties of the item's last report.
+            item.user_properties.extend(trial_properties(outcome_row(item.trial.outcome)))
         message = str(call.excinfo.value) if own and asserted and call.excinfo is not None else None
         report.llmreplay = {  # type: ignore[attr-defined]
             "verdict": verdict,

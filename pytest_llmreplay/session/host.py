@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
+from pytest_llmreplay.compare.policy import GatePolicy
 from pytest_llmreplay.config import load_environment
 from pytest_llmreplay.model.case import Severity
 from pytest_llmreplay.model.outcome import Outcome, Reason
@@ -20,10 +21,12 @@ from pytest_llmreplay.model.variant import CallableTarget, ModelTarget, Variant
 from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.session.compose import Workshop, build_replayers, close_all
 from pytest_llmreplay.session.engine import LocalEngine
+from pytest_llmreplay.session.gating import GateResult, decide_on_all
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.session.trials import TrialRunner
 from pytest_llmreplay.session.ways import way_to
+from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, read_baseline
 from pytest_llmreplay.store.recordings import RecordingStore
 from pytest_llmreplay.store.runs import RunStore
 
@@ -67,8 +70,11 @@ class Host:
         info = run_info(settings, variants, environment.digest)
         measured = _measured(store, settings.resume)
         self._run = store.start(info) if settings.resume is None else store.resume(settings.resume, info)
-        self._critical_first = settings.critical_first
-        self._runner = TrialRunner(variants, replayers, environment, settings.root, self._keep, measured)
+        self._settings = settings
+        self._accepted = read_baseline(settings.accepted)[1] if settings.baseline == ACCEPTED else []
+        self._runner = TrialRunner(
+            variants, replayers, environment, settings.root, self._keep, measured, self._accepted
+        )
         self.variants = variants
         self._planned: dict[PlannedTrial, None] = {}
         self._closed = False
@@ -92,7 +98,7 @@ class Host:
     def plan(self, trials: Sequence[PlannedTrial]) -> None:
         """Announce the selected trials to the engine."""
         self._planned.update(dict.fromkeys(trials))
-        self.engine.plan(sorted(trials, key=_gravity) if self._critical_first else trials)
+        self.engine.plan(sorted(trials, key=_gravity) if self._settings.critical_first else trials)
 
     def result(self, trial: PlannedTrial) -> Trial:
         """Wait for a trial.
@@ -102,6 +108,34 @@ class Host:
         """
         self._planned.setdefault(trial)
         return self.engine.result(trial)
+
+    def compared(self) -> list[Outcome]:
+        """The outcomes of the run, with those of the accepted baseline where it is the one to compare with."""
+        outcomes = sorted(self.outcomes.values(), key=lambda outcome: outcome.trial_id)
+        digests = {outcome.case_id: outcome.case_digest for outcome in outcomes}
+        accepted, changed = as_baseline(self._accepted, digests)
+        if changed:
+            self.notices.append(f"{len(changed)} cases have changed since they were accepted, such as {changed[0]}")
+        return [*accepted, *outcomes]
+
+    def decide(self, policy: GatePolicy) -> list[GateResult]:
+        """Let the policy decide on every candidate; red cases may be replayed once more.
+
+        Raises:
+            UserError: the variants cannot be compared, or waivers or golden files have a mistake.
+        """
+        return decide_on_all(
+            policy,
+            self.compared(),
+            settings=self._settings,
+            run=self._run.info,
+            planned=self._planned,
+            replay=self._replayed_again,
+        )
+
+    def _replayed_again(self, trials: Sequence[PlannedTrial]) -> list[Outcome]:
+        self.engine.plan(trials)
+        return [self.engine.result(trial).outcome for trial in trials]
 
     def stop_sending(self) -> None:
         """Send nothing more; what is under way is finished."""

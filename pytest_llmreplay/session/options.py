@@ -20,7 +20,8 @@ class Settings:
 
     `variants` are YAML files; empty means every variant in `configs/`. `golden` are suites for the fixture. `wait_s` is
     how long a request may be asked again before it is given up. `cassettes` are read and never written. `resume` is the
-    run to go on with. `plan_only` sends nothing. `critical_first` replays the gravest cases first.
+    run to go on with. `plan_only` sends nothing. `critical_first` replays the gravest cases first. `gate` is the
+    policy that decides.
     """
 
     root: Path
@@ -37,11 +38,17 @@ class Settings:
     resume: str | None
     plan_only: bool
     critical_first: bool
+    gate: Path | None
 
     @property
     def configs(self) -> Path:
         """The folder of variants."""
         return self.root / "configs"
+
+    @property
+    def accepted(self) -> Path:
+        """The accepted baseline."""
+        return self.root / "golden" / "baseline.parquet"
 
     @property
     def state(self) -> Path:
@@ -93,11 +100,15 @@ def add_options(parser: pytest.Parser) -> None:
         help="Go on with a run (default: the last): what it measured is kept, the rest is replayed.",
     )
     group.addoption(
+        "--llmreplay-gate", metavar="FILE", help="Let this policy decide the exit code, such as configs/gate.yaml."
+    )
+    group.addoption(
         "--llmreplay-plan", action="store_true", help="Say what would be sent and what it would cost; send nothing."
     )
     parser.addini("llmreplay_cassettes", "As --llmreplay-cassettes, from the root folder.", type="linelist")
     parser.addini("llmreplay_variants", "Variants to run, one path a line, from the root folder.", type="linelist")
     parser.addini("llmreplay_baseline", "As --llmreplay-baseline.", default="")
+    parser.addini("llmreplay_gate", "As --llmreplay-gate, from the root folder.", default="")
     parser.addini("llmreplay_trials", "As --llmreplay-trials.", default="1")
     parser.addini("llmreplay_record", "As --llmreplay-record.", default="new_episodes")
     parser.addini("llmreplay_max_cost", "As --llmreplay-max-cost.", default="1")
@@ -138,9 +149,18 @@ def settings_from(config: pytest.Config) -> Settings:
         cassettes=tuple(cassettes or [root / "golden" / "cassettes"]),
         resume=config.getoption("--llmreplay-resume"),
         plan_only=config.getoption("--llmreplay-plan"),
+        gate=_gate(config),
         critical_first=any(config.getoption(name) is not None for name in budgets),
         environment=root / (config.getini("llmreplay_environment") or "configs/environment.yaml"),
     )
+
+
+def _gate(config: pytest.Config) -> Path | None:
+    given = config.getoption("--llmreplay-gate")
+    if given:
+        return _existing(Path(given), config.invocation_params.dir, config.rootpath)
+    written = config.getini("llmreplay_gate")
+    return config.rootpath / written if written else None
 
 
 def _existing(path: Path, *bases: Path) -> Path:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_llmreplay.store.cases import CaseEntry
+
+_FIRST_CONFIRMING = 1_000_001
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
-    """One trial to run. `file` is the suite's path from the project's root, `entry` the flat columns of the case."""
+    """One trial to run.
+
+    `file` is the suite's path from the project's root, `entry` the flat columns of the case. A trial that only
+    `confirms` a red one is not among the outcomes of the run.
+    """
 
     file: str
     case_id: str
     variant: str
     trial: int
     entry: CaseEntry = field(compare=False, repr=False)
+    confirms: bool = False
 
     @property
     def item_id(self) -> str:
         """How pytest names it inside its file."""
         return f"{self.case_id}[{self.variant}-{self.trial}]"
+
+    def confirming(self, count: int) -> list[PlannedTrial]:
+        """Fresh trials of the same case and variant, with numbers that no trial of a run has."""
+        return [replace(self, trial=_FIRST_CONFIRMING + number, confirms=True) for number in range(count)]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from pytest_llmreplay.compare.ratchet import ItemVerdict, item_verdict
 from pytest_llmreplay.model.trial import Trial
+from pytest_llmreplay.report.gating import left_to_the_gate
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
-from pytest_llmreplay.session.variants import load_variants
+from pytest_llmreplay.session.variants import load_policy, load_variants
 from pytest_llmreplay.store.cases import BadRow, CaseEntry, golden_files, read_index
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class ReplaySession:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.variants = load_variants(settings)
+        self.policy = None if settings.gate is None else load_policy(settings)
         self.engine: Engine | None = None
 
     def planned_in(self, path: Path) -> Iterator[PlannedTrial | BadRow]:
@@ -75,6 +77,10 @@ class ReplaySession:
         if self.engine is None:
             raise RuntimeError("a trial was asked for before the engine was started")
         return self.engine.result(planned)
+
+    def left_to_the_gate(self, verdict: ItemVerdict) -> bool:
+        """Whether a red item is only counted, because the policy decides by the statistics alone."""
+        return self.policy is not None and left_to_the_gate(self.policy, verdict)
 
     def is_baseline(self, variant: str) -> bool:
         """Whether a variant is the baseline."""

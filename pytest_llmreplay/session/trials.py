@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import Environment, Variant
 from pytest_llmreplay.replay.turns import offered_tools
 from pytest_llmreplay.session.plan import PlannedTrial
+from pytest_llmreplay.store.baseline import unchanged
 from pytest_llmreplay.store.cases import CaseFile
 
 
@@ -30,6 +32,7 @@ class TrialRunner:
         root: the project's folder.
         keep: called with every outcome, before anybody else sees it.
         measured: outcomes that need no replay as long as case, variant and environment are what they were.
+        accepted: the accepted baseline's, which need none under any variant's name.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class TrialRunner:
         root: Path,
         keep: Callable[[Outcome], None],
         measured: Mapping[tuple[str, str, int], Outcome],
+        accepted: Sequence[Outcome] = (),
     ) -> None:
         self._variants = variants
         self._replayers = replayers
@@ -47,6 +51,9 @@ class TrialRunner:
         self._root = root
         self._keep = keep
         self._measured = measured
+        self._accepted: dict[str, list[Outcome]] = defaultdict(list)
+        for outcome in accepted:
+            self._accepted[outcome.case_id].append(outcome)
         self._files: dict[str, CaseFile] = {}
         self._digests = {name: variant.digest for name, variant in variants.items()}
 
@@ -72,7 +79,8 @@ class TrialRunner:
             outcome = self._without_checks(planned, case, "error", "bad_case", error)
         except Exception as error:  # noqa: BLE001 (a defect in one trial must not take the other trials with it)
             outcome = self._without_checks(planned, case, "error", "internal", _described(error))
-        self._keep(outcome)
+        if not planned.confirms:
+            self._keep(outcome)
         return Trial(outcome, self._variants[planned.variant], case, trajectory)
 
     def blank(self, planned: PlannedTrial) -> Outcome:
@@ -80,12 +88,21 @@ class TrialRunner:
         return self._without_checks(planned, None, "not_run", "interrupted", "the run was stopped before it started")
 
     def _known(self, planned: PlannedTrial, case: Case) -> Outcome | None:
-        known = self._measured.get((planned.case_id, planned.variant, planned.trial))
+        if planned.confirms:
+            return None
+        measured = self._measured.get((planned.case_id, planned.variant, planned.trial))
+        candidates = [measured] if measured is not None else self._accepted.get(planned.case_id, [])
+        same = unchanged(
+            candidates,
+            case_digest=case.content_digest,
+            variant_digest=self._digests[planned.variant],
+            environment_digest=self._environment_digest,
+        )
+        known = next((outcome for outcome in same if outcome.trial == planned.trial), None)
         if known is None:
             return None
-        digests = (case.content_digest, self._digests[planned.variant], self._environment_digest)
-        if (known.case_digest, known.variant_digest, known.environment_digest) != digests:
-            return None
+        entry = planned.entry
+        known = replace(known, variant=planned.variant, kind=entry.kind, case_status=entry.status, live_share=0.0)
         self._keep(known)
         return known
 

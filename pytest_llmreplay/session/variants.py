@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pytest_llmreplay.compare.policy import GatePolicy
 from pytest_llmreplay.config import load_variant, read_yaml
+from pytest_llmreplay.config.gate import load_gate
 from pytest_llmreplay.model.errors import Problems, UserError, did_you_mean
 from pytest_llmreplay.model.variant import Variant
 from pytest_llmreplay.session.options import Settings
+from pytest_llmreplay.store.baseline import ACCEPTED
 
 
 def load_variants(settings: Settings) -> dict[str, Variant]:
@@ -31,12 +34,25 @@ def load_variants(settings: Settings) -> dict[str, Variant]:
             other = variants[variant.name].file
             raise UserError(f"the name is taken by {other}", file=str(file), key="name", value=variant.name)
         variants[variant.name] = variant
+    if settings.baseline == ACCEPTED and ACCEPTED not in variants:
+        return variants
     if settings.baseline is not None and settings.baseline not in variants:
         raise UserError(
             "the baseline is not among the variants", key="--llmreplay-baseline", value=settings.baseline,
             allowed=list(variants),
         )  # fmt: skip
     return dict(sorted(variants.items(), key=lambda entry: entry[0] != settings.baseline))
+
+
+def load_policy(settings: Settings) -> GatePolicy:
+    """The policy that decides.
+
+    Raises:
+        UserError: the file has a mistake, or no baseline is named to compare with.
+    """
+    if settings.gate is None or settings.baseline is None:
+        raise UserError("a gate compares with a baseline", key="--llmreplay-gate", fix="add --llmreplay-baseline NAME")
+    return load_gate(settings.gate)
 
 
 def variant_files(folder: Path) -> list[Path]:

@@ -178,7 +178,7 @@ def _own_group(span: Span) -> str | None:
 
 
 def _earlier(asked: list[Key], tips: Mapping[Key, list[_Tip]], span: Span) -> str | None:
-    """The group whose conversation these messages begin with, the latest of the same user; also that of a failed twin."""
+    """The group whose conversation these messages begin with, the latest of the same user; or that of a failed twin."""
     for length in range(len(asked), 0, -1):
         fitting = [tip for tip in tips.get(asked[length - 1], ()) if _fits(tip, span, whole=length == len(asked))]
         if fitting:

@@ -84,7 +84,13 @@ class Parts:
         )
 
     def messages(self) -> tuple[Message, ...]:
-        """The tool results, then the message itself unless it held nothing but results."""
+        """The tool results, then the message itself unless it held nothing but results.
+
+        Raises:
+            ValueError: the message has no role.
+        """
+        if not self.role:
+            raise ValueError("a message has no role")
         if self.results and not self.parts and not self.calls and self.refusal is None:
             return tuple(self.results)
         texts = [part["text"] for part in self.parts if part["type"] == "text"]
@@ -105,7 +111,7 @@ def content_of(content: Any) -> tuple[str | None, str | None]:
     if content is None or isinstance(content, str):
         return content, None
     if isinstance(content, Sequence) and content and all(_is_part(part) for part in content):
-        parts = Parts("")
+        parts = Parts("tool")
         for part in content:
             add_openai_part(parts, part)
         own = parts.messages()[-1]

@@ -230,6 +230,8 @@ class _Reading:
             found.extend(reader.read(record.value, place))
         except DAMAGE as error:
             found.append(Damaged(reason_of(error)))
+        if not reader.accepts(record.value) and all(isinstance(item, Span) and item.is_empty for item in found):
+            found = [Damaged("it holds nothing of this format")]
         for item in found:
             if isinstance(item, Damaged):
                 message = f"not readable as {reader.name}: {item.reason}"

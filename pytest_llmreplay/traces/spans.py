@@ -78,6 +78,12 @@ class Span:
     whole: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says nothing of what was said, done or used."""
+        said = (self.messages, self.output, self.events, self.input, self.result, self.input_tokens, self.error)
+        return not any(said)
+
 
 @dataclass(frozen=True, slots=True)
 class Score:

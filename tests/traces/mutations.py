@@ -188,4 +188,7 @@ def spoil(path: Path, rng: random.Random) -> bytes:
         return mutated_bytes(path.read_bytes(), rng)
     if path.suffix == ".parquet":
         return mutated_parquet(path, rng)
-    return mutated_json(path.read_text(encoding="utf-8"), rng)
+    try:
+        return mutated_json(path.read_text(encoding="utf-8"), rng)
+    except ValueError:
+        return mutated_bytes(path.read_bytes(), rng)
