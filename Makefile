@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint proof clean
 
 demo: .venv/demo.stamp
 	@$(BIN)/pytest-llmreplay local-model fetch
@@ -11,7 +11,19 @@ demo: .venv/demo.stamp
 	elif [ $$code -ne 0 ]; then exit $$code; fi
 
 test: .venv/dev.stamp
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
+
+# The full proofs: simulations, agreement with published checkers, speed. SHARED is a folder with the public data.
+SHARED ?= ../shared
+proof: .venv/dev.stamp
+	$(BIN)/python benchmarks/statistics.py
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/checks.py
+	$(BIN)/python benchmarks/agentevals_agreement.py
+	$(BIN)/python benchmarks/bfcl_agreement.py
+	$(BIN)/python benchmarks/mutations.py $(SHARED)/samples
+	$(BIN)/python benchmarks/redaction.py
+	$(BIN)/python benchmarks/replay.py --bench $(SHARED)/bench
 
 lint: .venv/dev.stamp
 	$(BIN)/lint-imports

@@ -15,7 +15,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from pytest_llmreplay.model.conversation import Conversation, Message, ToolCall
@@ -229,7 +229,13 @@ def measure(
             continue
         text = repr(case.messages) + repr(case.recorded_results)
         sown.update((one.kind, one.place) for one in planted)
-        missed.update((one.kind, one.place) for one in planted if left_over(text, one))
+        # Half a telephone number is four digits, which fakes are bound to hold somewhere.
+        told = (
+            [replace(one, spellings=tuple(t for t in one.spellings if len(t) > 6)) for one in planted]
+            if fake
+            else planted
+        )
+        missed.update((one.kind, one.place) for one in told if left_over(text, one))
     return sown, missed, stopped
 
 

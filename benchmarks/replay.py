@@ -62,8 +62,8 @@ class Benchmark:
     def __init__(self, bench: Path, work: Path, n: int, rounds: int, url: str) -> None:
         self.bench, self.work, self.n, self.rounds, self.url = bench.resolve(), work, n, rounds, url
         subprocess.run(
-            [sys.executable, self.bench / "gen_cases.py", "--n", str(n), "--max-turns", "1", "--out", work / "cases.jsonl",
-             "--tools", work / "tools.json"],
+            [sys.executable, self.bench / "gen_cases.py", "--n", str(n), "--max-turns", "1",
+             "--out", work / "cases.jsonl", "--tools", work / "tools.json"],
             check=True,
         )  # fmt: skip
         self.write_project()

@@ -12,7 +12,7 @@ import hashlib
 import json
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ import yaml
 from examples import shop
 from pytest_llmreplay.config import load_variant
 from pytest_llmreplay.model.conversation import Message, ToolCall
-from pytest_llmreplay.model.ports import ModelReply, ModelRequest
+from pytest_llmreplay.model.ports import ModelReply, ModelRequest, Provider
 from pytest_llmreplay.model.variant import ModelTarget, Variant
 from pytest_llmreplay.providers.local import LocalProvider
 
@@ -51,12 +51,14 @@ class Labelled:
 
     @property
     def expect(self) -> dict[str, Any]:
+        """The expectation, as a golden case holds it."""
         call: dict[str, Any] = {"name": self.tool}
         if self.args:
             call["args"] = dict(self.args)
         return {"calls": {"expected": [call]}}
 
     def review(self, calls: tuple[ToolCall, ...]) -> str:
+        """What the engineer notes about a conversation with these calls."""
         if [call.name for call in calls] != [self.tool]:
             return "wrong tool"
         return "ok" if json.loads(calls[0].arguments) == self.args else "wrong argument"
@@ -71,15 +73,15 @@ def labelled_messages() -> Iterator[Labelled]:
 
 
 async def conversation(
-    provider: LocalProvider, variant: Variant, text: str
+    provider: Provider, target: ModelTarget, variant: Variant, text: str
 ) -> tuple[list[Message], list[ModelReply]]:
     """One turn: the bot calls tools, which the shop answers, until it says something."""
-    assert isinstance(variant.target, ModelTarget)
-    system = Message("system", variant.system_prompt)
-    messages, replies = [system, Message("user", text)], []
+    system = Message("system", (variant.system_prompt or "").strip())
+    messages = [system, Message("user", text)]
+    replies: list[ModelReply] = []
     while not replies or messages[-1].role == "tool":
         asked = (system, *variant.examples, *messages[1:])
-        request = ModelRequest(variant.target.model, asked, variant.tools or (), variant.target.params)
+        request = ModelRequest(target.model, asked, variant.tools or (), target.params)
         replies.append(await provider.complete(request, trial=1))
         messages.append(replies[-1].message)
         for call in replies[-1].message.tool_calls:
@@ -88,20 +90,15 @@ async def conversation(
     return messages, replies
 
 
-def row(
-    number: int, labelled: Labelled, variant: Variant, messages: list[Message], replies: list[ModelReply]
-) -> dict[str, Any]:
-    moment = FIRST + timedelta(minutes=47 * number)
+def row(number: int, labelled: Labelled, messages: list[Message], replies: list[ModelReply]) -> dict[str, Any]:
+    """What production logs of a conversation, and after it what the support engineer noted."""
     customer = hashlib.sha256(f"customer {number % CUSTOMERS}".encode()).hexdigest()[:10]
     calls = tuple(call for message in messages for call in message.tool_calls)
     return {
         "conversation_id": labelled.id,
-        "started_at": moment.isoformat(),
-        "model": variant.target.model if isinstance(variant.target, ModelTarget) else None,
-        "prompt_version": variant.name,
+        "started_at": (FIRST + timedelta(minutes=47 * number)).isoformat(),
         "user_id": f"u_{customer}",
         "messages": json.dumps([message.to_openai() for message in messages], ensure_ascii=False),
-        "tools": json.dumps([tool.to_openai() for tool in variant.tools or ()], ensure_ascii=False),
         "latency_s": round(sum(reply.latency_s or 0.0 for reply in replies), 3),
         "input_tokens": sum(reply.input_tokens or 0 for reply in replies),
         "output_tokens": sum(reply.output_tokens or 0 for reply in replies),
@@ -114,14 +111,22 @@ def row(
 
 
 async def rows() -> list[dict[str, Any]]:
+    """One row a message, in the order in which the customers wrote them."""
     variant = load_variant(VARIANT)
-    variant = replace(variant, system_prompt=(variant.system_prompt or "").strip())
+    target = variant.target
+    if not isinstance(target, ModelTarget):
+        raise SystemExit(f"{VARIANT.name} must have a model as its target")
+    same = {
+        "model": target.model,
+        "prompt_version": variant.name,
+        "tools": json.dumps([tool.to_openai() for tool in variant.tools or ()], ensure_ascii=False),
+    }
     shuffled = list(labelled_messages())
-    random.Random(SEED).shuffle(shuffled)
+    random.Random(SEED).shuffle(shuffled)  # noqa: S311 - an order, not a secret
     provider = LocalProvider()
     try:
         return [
-            row(number, labelled, variant, *await conversation(provider, variant, labelled.text))
+            {**row(number, labelled, *await conversation(provider, target, variant, labelled.text)), **same}
             for number, labelled in enumerate(shuffled)
         ]
     finally:

@@ -14,14 +14,17 @@ _STATES = (
 
 
 def hours() -> dict[str, str]:
+    """When the shop and the hotline are open."""
     return {"shop": "Monday to Saturday, 9:00 to 18:00", "phone": "every day, 8:00 to 20:00"}
 
 
 def human() -> dict[str, str | int]:
+    """Hand the conversation over to a person."""
     return {"queue": "support", "wait_minutes": 4}
 
 
 def order(order_id: str) -> dict[str, str]:
+    """Where an order is."""
     if not _exists(order_id):
         return {"order_id": order_id, "error": "no such order"}
     state, day = _STATES[_number(order_id) % len(_STATES)]
@@ -29,16 +32,19 @@ def order(order_id: str) -> dict[str, str]:
 
 
 def refund(order_id: str) -> dict[str, str | int]:
+    """Pay an order back."""
     if not _exists(order_id):
         return {"order_id": order_id, "error": "no such order"}
     return {"order_id": order_id, "refund": "accepted", "days": 2 + _number(order_id) % 4}
 
 
 def account(topic: str) -> dict[str, str]:
+    """Where customers change their account."""
     return {"topic": topic, "page": f"shop.example/account/{topic}"}
 
 
 def fun() -> dict[str, str]:
+    """Small talk."""
     return {"mood": "friendly"}
 
 

@@ -56,8 +56,8 @@ def changes_between(old: Mapping[str, Case], new: Mapping[str, Case]) -> Iterato
         before, after = old.get(case_id), new.get(case_id)
         if before == after:
             continue
-        texts = [[] if case is None else case_to_yaml(case).splitlines() for case in (before, after)]
-        lines = list(difflib.unified_diff(*texts, n=_CONTEXT_LINES, lineterm=""))[2:]
+        old_lines, new_lines = ([] if case is None else case_to_yaml(case).splitlines() for case in (before, after))
+        lines = list(difflib.unified_diff(old_lines, new_lines, n=_CONTEXT_LINES, lineterm=""))[2:]
         shown = after or before
         title = one_line(shown.title or "") if shown else ""
         done = "added" if before is None else "removed" if after is None else "changed"

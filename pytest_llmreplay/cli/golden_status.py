@@ -144,7 +144,7 @@ def compact(suite: str, out: Path | None, yes: bool) -> None:
 def _files_of(project: Project, suite: str) -> list[tuple[Path, Sequence[Case]]]:
     from pytest_llmreplay.store.cases import golden_files, read_cases
 
-    files = []
+    files: list[tuple[Path, Sequence[Case]]] = []
     for path in golden_files([path for path in project.golden if path.exists()]):
         cases = read_cases(path)
         if cases and all(case.suite == suite for case in cases):

@@ -83,7 +83,7 @@ def pipeline_steps(project: Project, logs: Sequence[str], choices: Choices, prob
     from pytest_llmreplay.promote import label, parse_stub, propose, prove, stub, with_status
     from pytest_llmreplay.promote.redact import stored_as_logged
 
-    redactor = None if choices.store_personal_data else build_redactor(project, _confirming(choices), fake=choices.fake)
+    redactor = None if choices.store_personal_data else _redactor(project, choices)
     steps = _expecting(project, choices)
     if choices.stubs:
         steps.append(stub(dict(parse_stub(written) for written in choices.stubs)))
@@ -100,37 +100,10 @@ def pipeline_steps(project: Project, logs: Sequence[str], choices: Choices, prob
     return [*steps, with_status]
 
 
-def build_redactor(
-    project: Project, confirm: Callable[[Sequence[str]], Collection[str]], *, fake: bool = False
-) -> Redactor:
-    """The redactor of a project: its `configs/redaction.yaml` and the user's key.
+def _redactor(project: Project, choices: Choices) -> Redactor:
+    from pytest_llmreplay.session.redaction import build_redactor
 
-    Raises:
-        UserError: a mistake in the file.
-    """
-    from functools import lru_cache
-
-    from pytest_llmreplay.config.redaction import load_redaction
-    from pytest_llmreplay.promote.redact import Found, Pseudonyms, Redactor, Rules, redaction_key
-    from pytest_llmreplay.session.compose import import_function
-
-    written = load_redaction(project.configs / "redaction.yaml")
-
-    def own(name: str) -> Any:
-        function = import_function(name, project.root)
-        return lambda text: [Found(*found) for found in function(text)]
-
-    rules = Rules(
-        patterns=written.patterns,
-        allow=written.allow,
-        allow_patterns=written.allow_patterns,
-        places=written.places,
-        words=written.words,
-        languages=written.languages,
-        regions=written.regions,
-        detectors=[own(name) for name in written.detectors],
-    )
-    return Redactor(rules, Pseudonyms(lru_cache(maxsize=1)(redaction_key), fake=fake), confirm)
+    return build_redactor(project.root, project.configs, _confirming(choices), fake=choices.fake)
 
 
 def _expecting(project: Project, choices: Choices) -> list[Step]:

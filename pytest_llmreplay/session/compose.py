@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pytest_llmreplay.config import fill_environment
 from pytest_llmreplay.model.canonical import digest
-from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.model.case import Case
+from pytest_llmreplay.model.conversation import Conversation
 from pytest_llmreplay.model.ports import Provider, Recordings, Replayer
 from pytest_llmreplay.model.variant import CallableTarget, Environment, HttpTarget, ModelTarget, TracesTarget, Variant
 from pytest_llmreplay.providers.budget import Budget
@@ -22,6 +22,7 @@ from pytest_llmreplay.replay.targets.callable import CallableTurns
 from pytest_llmreplay.replay.targets.model import ModelTurns
 from pytest_llmreplay.replay.targets.traces import TracesReplayer
 from pytest_llmreplay.replay.turns import TurnReplayer, TurnTarget
+from pytest_llmreplay.session.functions import import_function
 from pytest_llmreplay.session.sources import files_digest
 from pytest_llmreplay.session.ways import build_provider
 
@@ -67,7 +68,7 @@ def build_replayers(variants: Mapping[str, Variant], workshop: Workshop) -> dict
 def _replayer(variant: Variant, workshop: Workshop) -> Replayer:
     target = variant.target
     if isinstance(target, TracesTarget):
-        return _traces_replayer(variant, target, workshop.notice)
+        return _traces_replayer(variant, target, workshop)
     environment = workshop.environment
     functions = {tool: import_function(name, workshop.root) for tool, name in environment.functions.items()}
     if isinstance(target, CallableTarget | HttpTarget):
@@ -105,28 +106,7 @@ def _pressed(target: ModelTarget, workshop: Workshop) -> Provider:
     return PressedProvider(provider, workshop.pressure_on(provider.identity, target))
 
 
-def import_function(name: str, root: Path) -> Callable[..., Any]:
-    """The function that `module:function` names; modules are found from the project's root too.
-
-    Raises:
-        UserError: there is no such module or function.
-    """
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
-    module_name, _, attribute = name.partition(":")
-    try:
-        found: Any = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"'{name}' cannot be imported: {error}") from error
-    if not callable(found):
-        raise UserError(f"'{name}' is not callable")
-    function: Callable[..., Any] = found
-    return function
-
-
-def _traces_replayer(variant: Variant, target: TracesTarget, notice: Callable[[str], None]) -> Replayer:
+def _traces_replayer(variant: Variant, target: TracesTarget, workshop: Workshop) -> Replayer:
     from pytest_llmreplay.traces import open_log
 
     logs = str(Path(variant.file).parent / target.logs)
@@ -135,9 +115,27 @@ def _traces_replayer(variant: Variant, target: TracesTarget, notice: Callable[[s
         on=target.on,
         where=target.where,
         trial=target.trial,
-        on_problem=lambda problem: notice(f"{variant.name}: {problem}"),
+        on_problem=lambda problem: workshop.notice(f"{variant.name}: {problem}"),
     )
-    return TracesReplayer(target, log)
+    return TracesReplayer(target, log, _redacting(workshop.root))
+
+
+def _redacting(root: Path) -> Callable[[Conversation, Case], Conversation]:
+    """Redacts a looked-up conversation as its case was; a case that was stored as logged needs no redactor."""
+
+    @lru_cache(maxsize=1)
+    def redactor() -> Any:
+        from pytest_llmreplay.session.redaction import build_redactor
+
+        return build_redactor(root, root / "configs", lambda _words: ())
+
+    def redact(conversation: Conversation, case: Case) -> Conversation:
+        if not case.provenance.redactor_version:
+            return conversation
+        redacted: Conversation = redactor().conversation(conversation, like=case)
+        return redacted
+
+    return redact
 
 
 def close_all(replayers: Mapping[str, Replayer]) -> Callable[[], Any]:

@@ -11,10 +11,11 @@ from typing import Any
 from pytest_llmreplay.model.conversation import Conversation
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.traces.columns import LogRow, json_log_rows, parquet_log_rows, spooled_rows
+from pytest_llmreplay.traces.detect import is_plain_file, log_sources
 from pytest_llmreplay.traces.jsonable import as_float
 from pytest_llmreplay.traces.query import parse_expression
 from pytest_llmreplay.traces.reading import OnProblem, ReadProblem, UnreadableError
-from pytest_llmreplay.traces.registry import check_format, is_plain_file, log_sources, read_conversations
+from pytest_llmreplay.traces.registry import check_format, read_conversations
 
 _KEPT_CONVERSATIONS = 64
 

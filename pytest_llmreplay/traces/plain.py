@@ -53,9 +53,11 @@ def open_parquet(source: Source) -> pq.ParquetFile:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(source.raw(), pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
+        file = pq.ParquetFile(source.raw(), pre_buffer=False)
+        file.schema_arrow.names  # noqa: B018 - names that are not text are damage too
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise UnreadableError(f"not readable as Parquet: {first_line(error)}") from error
+    return file
 
 
 def parquet_rows(file: pq.ParquetFile, wanted: Collection[int] | None = None) -> Iterator[Row]:

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmreplay.model.errors import UserError
-from pytest_llmreplay.traces.jsonable import dump, jsonable
+from pytest_llmreplay.traces.json_columns import json_columns, json_tables
 from pytest_llmreplay.traces.plain import open_parquet
 from pytest_llmreplay.traces.reading import UnreadableError
-from pytest_llmreplay.traces.records import read_records
 from pytest_llmreplay.traces.sources import Source, expand
 
 if TYPE_CHECKING:
@@ -149,67 +148,13 @@ def _numbered(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.Recor
 
 
 def _select_json(source: Source, expression: Expression) -> frozenset[int]:
-    """Two passes: what each column holds over the whole file, then the expression on a batch at a time."""
-    import pyarrow as pa
-
-    known = _json_columns(source)
-    names = _spelled_as_in(expression.names, tuple(known)) or tuple(known)[:1]
-    types = {name: _arrow_type(known[name]) for name in names}
+    """The expression on a batch at a time, with the columns as what they are over the whole file."""
+    known = json_columns(source)
+    names = _spelled_as_in(expression.names, tuple(known)) or list(known)[:1]
     chosen: set[int] = set()
-    for numbers, rows in _json_batches(source):
-        arrays = {n: pa.array([_cell(row.get(n), types[n]) for row in rows], types[n]) for n in names}
-        table = pa.table(arrays) if arrays else pa.table({"": pa.nulls(len(rows))})
+    for numbers, table in json_tables(source, {name: known[name] for name in names}):
         chosen.update(numbers[n - 1] for n in _select_batches([(1, table)], expression, tuple(known)))
     return frozenset(chosen)
-
-
-def _json_columns(source: Source) -> dict[str, set[type]]:
-    """Every key of the file's records with the kinds of its values; what cannot be parsed is passed over."""
-    known: dict[str, set[type]] = {}
-    for _, rows in _json_batches(source):
-        for row in rows:
-            for name, value in row.items():
-                kinds = known.setdefault(name, set())
-                if value is not None:
-                    kinds.add(type(value) if _fits(value) else str)
-    return known
-
-
-def _json_batches(source: Source) -> Iterator[tuple[list[int], list[Mapping[str, Any]]]]:
-    numbers: list[int] = []
-    rows: list[Mapping[str, Any]] = []
-    for record in read_records(source):
-        if isinstance(record.value, Mapping):
-            numbers.append(record.number)
-            rows.append(record.value)
-        if len(rows) == _BATCH_ROWS:
-            yield numbers, rows
-            numbers, rows = [], []
-    if rows:
-        yield numbers, rows
-
-
-def _fits(value: Any) -> bool:
-    return not isinstance(value, int) or -(2**63) <= value < 2**63
-
-
-def _arrow_type(kinds: set[type]) -> pa.DataType:
-    """The type that holds every value of a column; text where the values have nothing in common."""
-    import pyarrow as pa
-
-    if kinds == {bool}:
-        return pa.bool_()
-    if kinds == {int}:
-        return pa.int64()
-    if kinds and kinds <= {int, float}:
-        return pa.float64()
-    return pa.string()
-
-
-def _cell(value: Any, kind: pa.DataType) -> Any:
-    if value is None or str(kind) != "string" or isinstance(value, str):
-        return value
-    return dump(jsonable(value))
 
 
 def _spelled_as_in(names: Iterable[str], columns: Sequence[str]) -> list[str]:

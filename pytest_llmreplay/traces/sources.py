@@ -1,4 +1,4 @@
-"""Where logs are: files, globs, folders, compressed files, standard input, `s3://` and `gs://`."""
+"""Where logs are: files, globs, folders, compressed files, standard input, object stores, and vendors' APIs."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 _REMOTE = ("s3://", "gs://", "gcs://")
+_VENDORS = ("langfuse:", "langsmith:")
 _PARQUET_MAGIC = b"PAR1"
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\x04\x22\x4d\x18": "lz4"}
 _SUFFIXES = {".gz", ".zst", ".bz2", ".lz4"}
@@ -148,7 +149,7 @@ class _Stream(io.RawIOBase):
 
 
 def expand(path: str) -> tuple[Source, ...]:
-    """The files that one path, glob, folder, `-` or object-store address names, in the order of their names.
+    """The files that one path, glob, folder, `-`, object store or vendor's trace names, in the order of their names.
 
     Raises:
         UserError: nothing is there.
@@ -157,6 +158,10 @@ def expand(path: str) -> tuple[Source, ...]:
         return (_standard_input(),)
     if path.startswith(_REMOTE):
         return _remote(path)
+    if path.startswith(_VENDORS) and not Path(path).exists():
+        from pytest_llmreplay.traces.vendors import fetched
+
+        return (Source(path, path, copy=fetched(path)),)
     here = Path(path)
     if here.is_dir():
         files = [p for p in sorted(here.rglob("*")) if p.is_file() and not _hidden(p.relative_to(here))]

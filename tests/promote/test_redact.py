@@ -63,6 +63,17 @@ def test_other_text_is_left_alone():
     assert said(case_of(text)) == [text]
 
 
+@pytest.mark.parametrize("date", ["2024-05-20", "(2024-05-20)", "20/05/2024", "5.20.24", "2024-05-20 14"])
+def test_a_date_is_no_telephone_number_even_after_a_word_that_speaks_of_one(date):
+    text = f"please contact me about flight 204 or call me on {date} again"
+    assert said(case_of(text)) == [text]
+
+
+def test_a_uuid_and_two_numbers_that_happen_to_follow_are_no_cards_or_telephones():
+    texts = ["fca35246-6684-4425-8dca-8f and 6276644", "9725 is the flight, 22c438db-7d61-4153-9749-55101ac54d"]
+    assert said(case_of(*texts)) == texts
+
+
 def test_what_is_one_value_has_one_pseudonym_in_every_conversation():
     first = case_of("write to mia.li@example.org")
     second = case_of("MIA.LI@example.org again", arguments={})
@@ -100,6 +111,16 @@ def test_a_personal_conversation_id_does_not_name_the_case():
     conversation = Conversation("mia.li@example.org-7", (Message("user", "hi"), Message("assistant", "ho")))
     [case] = promote([conversation], Promotion("s", "incident", "2026"), [redactor()])
     assert "mia" not in case.case_id + case.provenance.trace_id
+
+
+def test_a_conversation_that_is_called_like_its_session_can_still_be_joined_with_its_log():
+    conversation = Conversation(
+        "sess-9911-ab", (Message("user", "in sess-9911-ab"), Message("assistant", "ho")), session_id="sess-9911-ab"
+    )
+    [case] = promote([conversation], Promotion("s", "incident", "2026"), [redactor()])
+    assert case.provenance.trace_id == "sess-9911-ab"
+    assert case.messages[0].content == f"in {case.metadata['session_id']}"
+    assert case.metadata["session_id"].startswith("[SESSION_ID_")
 
 
 def test_fakes_keep_the_form():

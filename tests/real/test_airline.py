@@ -130,3 +130,19 @@ def test_every_conversation_of_the_logs_can_be_promoted_and_nothing_is_dropped(s
         done = shell.program("promote", str(log), "--residual", "keep", "--out", f"golden/{name}.parquet")
         assert f"{rows} cases written" in done.stdout
         assert "redacted: " in done.stdout
+
+
+def test_a_redacted_case_compares_with_a_log_that_is_redacted_alike(shell, airline, monkeypatch):
+    """The agent that the cases came from does on its redacted log what the cases say it did."""
+    monkeypatch.setenv("PYTEST_LLMREPLAY_REDACTION_KEY", "00" * 32)
+    where = "run_id = 'tau2_airline_gpt-4o' AND task_id IN ('7', '8', '9', '12', '14')"
+    shell.program(
+        "promote", "log.parquet", "--where", where, "--expect-column", "expect", "--allow-passing",
+        "--residual", "keep", "--out", "golden/airline.parquet",
+    )  # fmt: skip
+    shell.pytest("golden", "--llmreplay-variant", "configs/v1.yaml")
+    flags = upstream_flags(airline)
+    outcomes = shell.outcomes()
+    assert len(outcomes) == 5
+    for outcome in outcomes:
+        assert list(outcome.matched) == flags["gpt-4o", task_of(outcome)], outcome.trial_id

@@ -35,7 +35,8 @@ def endpoint():
         process.wait()
 
 
-def test_the_comparison_finds_exactly_the_misrouted_cases(shell, endpoint, monkeypatch):
+@pytest.mark.parametrize("via", ["litellm", "openai"])
+def test_the_comparison_finds_exactly_the_misrouted_cases(shell, endpoint, monkeypatch, via):
     sys.path.insert(0, str(shared("bench")))
     try:
         from gen_cases import NAMES, TOOLS, make_case
@@ -64,7 +65,7 @@ def test_the_comparison_finds_exactly_the_misrouted_cases(shell, endpoint, monke
     shell.write("log.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     shell.write(
         "configs/v1.yaml",
-        f"kind: variant\nname: v1\ntarget: {{type: model, model: openai/mock, api_base: '{endpoint}', api_key_env: MOCK_KEY}}\n",
+        f"kind: variant\nname: v1\ntarget: {{type: model, via: {via}, model: openai/mock, api_base: '{endpoint}', api_key_env: MOCK_KEY}}\n",
     )
     shell.write("configs/v2.yaml", "kind: variant\nname: v2\nextends: v1.yaml\ntarget: {model: openai/mock-wrong10}\n")
     monkeypatch.setenv("MOCK_KEY", "sk-planted-secret")

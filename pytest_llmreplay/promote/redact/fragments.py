@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import accumulate, product
 from typing import NamedTuple
 
 from pytest_llmreplay.promote.redact.found import STRUCTURED, Detector
@@ -12,6 +12,7 @@ from pytest_llmreplay.promote.redact.found import STRUCTURED, Detector
 _RUN = re.compile(r"[+(]?\d[\d .()\-]*\d|\d|[\w.+-]*@[\w.-]*|(?<=\s)[\w.+-]+$|^[\w.+-]+(?=[\s,;!?]|$)")
 _JOINTS = ("", " ", "-")
 _MOST_MESSAGES = 4
+_AMEX, _AMEX_CUT, _NATIONAL = 15, 10, 10
 
 
 class Fragment(NamedTuple):
@@ -47,10 +48,27 @@ def _joined(window: range, choices: list[list[tuple[int, int, str]]], detect: De
         for joint in _JOINTS:
             whole = joint.join(part[2].strip() for part in parts)
             found = [f for f in detect(whole) if f.kind in STRUCTURED and f.start == 0 and f.stop == len(whole)]
-            if found:
+            if found and _cut_like(found[0].kind, [part[2] for part in parts]):
                 for index, (start, stop, _) in zip(window, parts, strict=True):
                     yield Fragment(index, start, stop, found[0].kind, whole)
                 break
+
+
+def _cut_like(kind: str, parts: list[str]) -> bool:
+    """Whether people cut such a value at these places; any two numbers may add up to one of another kind."""
+    if kind not in ("phone", "card"):
+        return len(parts) == 2
+    cuts = list(accumulate(sum(c.isdigit() for c in part) for part in parts))
+    total = cuts.pop()
+    if kind == "card":
+        return all(cut % 4 == 0 or (total == _AMEX and cut == _AMEX_CUT) for cut in cuts)
+    if parts[0].startswith("+"):
+        return True
+    country = total - _NATIONAL
+    digits = "".join(c for part in parts for c in part if c.isdigit())
+    if not re.fullmatch(r"1?[2-9]\d\d[2-9]\d{6}", digits):
+        return False
+    return all(cut - country in (0, 3, 6) for cut in cuts)
 
 
 def _worth_joining(parts: list[str]) -> bool:

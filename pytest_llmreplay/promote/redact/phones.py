@@ -17,7 +17,8 @@ _SPOKEN = re.compile(
     r"(?i)(?:phone|mobile|cell(?:ular)?|tel(?:ephone)?\.?|call(?:\s+me)?|reach\s+me|whatsapp|text\s+me|sms|fax|contact"
     r"|telefon|handy|móvil|téléphone)\b[^\d+(]{0,40}$"
 )
-_OTHERWISE = re.compile(r"[\d.]+|\d{4}[-/]\d{1,2}[-/]\d{1,2}.*")
+_DATE = re.compile(r"\(?(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d\d))(?:[\s(–-].*)?\)?")
+_DECIMAL = re.compile(r"[\d.]+")
 _SEPARATED = re.compile(r"\d[\s().\-/\xa0]+\d")
 
 
@@ -41,13 +42,13 @@ def _is_phone(written: str, before: str, regions: Sequence[str]) -> bool:
     import phonenumbers
 
     digits = sum(character.isdigit() for character in written)
-    if not 7 <= digits <= 15 or "\n" in written.strip():
+    if not 7 <= digits <= 15 or "\n" in written.strip() or _DATE.fullmatch(written):
         return False
     if written.startswith("+") or (written.startswith("00") and digits >= 10):
         number = _parsed("+" + written.lstrip("+0 ") if written.startswith("00") else written, None)
         return number is not None and phonenumbers.is_possible_number(number)
     spoken = _SPOKEN.search(before) is not None
-    if not spoken and (not _SEPARATED.search(written) or _OTHERWISE.fullmatch(written)):
+    if not spoken and (not _SEPARATED.search(written) or _DECIMAL.fullmatch(written)):
         return False
     for region in regions:
         number = _parsed(written, region)

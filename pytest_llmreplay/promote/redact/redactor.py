@@ -33,6 +33,7 @@ Confirm = Callable[[Sequence[str]], Collection[str]]
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _TOKEN = re.compile(r"[\w@.+-]{4,}")
 _LONGEST_ADDRESS = 8
+_TRACE_ID = "provenance.trace_id"
 _KEPT_TEXTS = 8192
 
 
@@ -43,6 +44,7 @@ class _Values:
     known: list[Known] = field(default_factory=list)
     seen: set[tuple[str, str]] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
+    sessions: set[str] = field(default_factory=set)
     parts: dict[str, list[tuple[Found, str]]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     product_words: frozenset[str] = frozenset()
@@ -157,6 +159,8 @@ class Redactor:
             return
         values.seen.add(identity)
         values.written.add(written)
+        if kind == "session_id":
+            values.sessions.add(written)
         values.known += known_values(kind, written, self._words, self._rules.regions)
 
     def _collect_fragments(self, messages: Sequence[Message], values: _Values) -> None:
@@ -172,8 +176,12 @@ class Redactor:
 
     def _rewriting(self, values: _Values) -> Callable[[str, Place], str]:
         done: dict[tuple[str, str | None], str] = {}
+        # The id of a conversation is often that of its session; cases and logs are joined on it, so it stays.
+        of_traces = replace(values, known=[known for known in values.known if known.kind != "session_id"])
 
         def visit(text: str, place: Place) -> str:
+            if place.path == _TRACE_ID:
+                return self._redacted(text, None, of_traces)
             key = (text, place.kind)
             if key not in done:
                 done[key] = self._redacted(text, place.kind, values)
@@ -228,13 +236,15 @@ class Redactor:
 
     def _look_again(self, case: Case, values: _Values) -> None:
         leftovers, fakes = leftovers_of(values.written), sorted(self._pseudonyms.made, key=len, reverse=True)
+        of_traces = leftovers - leftovers_of(values.sessions)
         places: list[str] = []
         looked_at: set[str] = set()
 
         def visit(text: str, place: Place) -> str:
             if text not in looked_at:
                 looked_at.add(text)
-                places.extend(f"{place.path} ({kind})" for kind in self._scan.kinds_in(text, leftovers, fakes))
+                left = of_traces if place.path == _TRACE_ID else leftovers
+                places.extend(f"{place.path} ({kind})" for kind in self._scan.kinds_in(text, left, fakes))
             return text
 
         Walk(visit, self._places).case(case)

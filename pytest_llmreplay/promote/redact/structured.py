@@ -14,7 +14,8 @@ _SPOKEN_EMAIL = re.compile(
     r"(?:\s*(?:\(dot\)|\[dot\]|\{dot\}|\s+dot\s+|\.)\s*[a-z0-9-]+)*"
     r"\s*(?:\(dot\)|\[dot\]|\{dot\}|\s+dot\s+)\s*[a-z]{2,}\b"
 )
-_CARD = re.compile(r"(?<![\d.])\d(?:[ .-]{0,2}\d){12,18}(?![\d])")
+# In groups it must stand alone: the groups of a UUID may well add up to a card.
+_CARD = re.compile(r"(?<![\d.])\d{13,19}(?!\d)|(?<![\w.-])\d(?:[ .-]{0,2}\d){12,18}(?!\w)")
 _IBAN = re.compile(r"(?i)(?<![a-z0-9])[a-z]{2}\d{2}(?:[ .-]?[a-z0-9]){11,30}(?![a-z0-9])")
 _IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?:%\w+)?(?![\w:])")

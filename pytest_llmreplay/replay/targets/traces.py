@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.conversation import Conversation, calls_of, turns_of
 from pytest_llmreplay.model.errors import InfrastructureError, Unmeasurable, UserError
@@ -17,11 +19,18 @@ class TracesReplayer:
     Args:
         config: the variant's target.
         log: the log, opened on the column that joins it to the cases.
+        redact: redacts what was looked up as the case was, so that equal values compare equal.
     """
 
-    def __init__(self, config: TracesTarget, log: ConversationLog) -> None:
+    def __init__(
+        self,
+        config: TracesTarget,
+        log: ConversationLog,
+        redact: Callable[[Conversation, Case], Conversation] = lambda conversation, _case: conversation,
+    ) -> None:
         self._config = config
         self._log = log
+        self._redact = redact
 
     async def replay(self, case: Case, trial: int) -> Trajectory:
         """The logged conversation that belongs to the case.
@@ -39,7 +48,7 @@ class TracesReplayer:
             raise Unmeasurable(
                 f"{self._config.logs} has no row with {self._config.on} = {key!r} for trial {trial}", code="not_in_log"
             )
-        return _trajectory(case, conversation)
+        return _trajectory(case, self._redact(conversation, case))
 
     async def close(self) -> None:
         """Nothing is held."""

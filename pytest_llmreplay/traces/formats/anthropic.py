@@ -9,6 +9,7 @@ from pytest_llmreplay.model.conversation import Message
 from pytest_llmreplay.traces import fields
 from pytest_llmreplay.traces.chat import decoded, tools_of
 from pytest_llmreplay.traces.formats import call_log
+from pytest_llmreplay.traces.jsonable import as_int
 from pytest_llmreplay.traces.parts import Parts, add_openai_part
 from pytest_llmreplay.traces.spans import Format, Place, Span
 
@@ -157,8 +158,8 @@ def _input_tokens(usage: Any) -> int | None:
     counts = [
         fields.first(usage, key) for key in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
     ]
-    known = [count for count in counts if isinstance(count, int)]
-    return sum(known) if known else None
+    known = [count for count in map(as_int, counts) if count is not None]
+    return as_int(sum(known)) if known else None
 
 
 def joined(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -10,23 +10,18 @@ from pytest_llmreplay.model.conversation import Message, Tool
 from pytest_llmreplay.traces import fields
 from pytest_llmreplay.traces.chat import message_of as openai_message
 from pytest_llmreplay.traces.chat import tools_of
+from pytest_llmreplay.traces.formats.otel_genai_events import message_event, span_event
 from pytest_llmreplay.traces.formats.otlp import RawLog, RawSpan
 from pytest_llmreplay.traces.jsonable import as_float, as_text
 from pytest_llmreplay.traces.loose import loosened
 from pytest_llmreplay.traces.parts import Parts, add_openai_part
-from pytest_llmreplay.traces.spans import Event, Place, Span, SpanKind
+from pytest_llmreplay.traces.spans import Place, Span, SpanKind
 from pytest_llmreplay.traces.uploads import uploaded
 
 LATEST, EVENTS, UPLOAD = "otel_genai_latest", "otel_genai_events", "otel_genai_upload"
 DETAILS = "gen_ai.client.inference.operation.details"
 _CALLS = ("chat", "text_completion", "generate_content", "completion", "responses")
 _PARAMETERS = "gen_ai.request."
-_MESSAGE_EVENTS = {
-    "gen_ai.system.message": "system",
-    "gen_ai.user.message": "user",
-    "gen_ai.assistant.message": "assistant",
-    "gen_ai.tool.message": "tool",
-}
 
 
 def accepts(span: RawSpan) -> bool:
@@ -45,7 +40,7 @@ def read(span: RawSpan) -> Span:
     name = _format_of(attributes)
     found = call(attributes, span.place) if kind == "llm" else step(attributes)
     common = {**span.common(), **ids(attributes), "metadata": metadata(span)}
-    events = tuple(event for event in (_span_event(*e) for e in span.events) if event is not None)
+    events = tuple(event for event in (span_event(*e) for e in span.events) if event is not None)
     details = [a for event, _, a in span.events if event == DETAILS]
     for extra in details:
         found = {**call(extra, span.place), **{k: v for k, v in found.items() if v is not None}}
@@ -268,13 +263,6 @@ def add_part(parts: Parts, part: Any) -> None:
         add_openai_part(parts, part)
 
 
-def _span_event(name: str, time: float | None, attributes: Mapping[str, Any]) -> Event | None:
-    """A message that an older library wrote as an event of the span."""
-    content = loosened(attributes.get("gen_ai.event.content"))
-    body = content if isinstance(content, Mapping) else {key: loosened(v) for key, v in attributes.items()}
-    return _event(name, time or 0.0, body)
-
-
 def from_log(log: RawLog) -> Span | None:
     """The part of a call that a log record tells; None for records that tell nothing of one.
 
@@ -295,33 +283,7 @@ def from_log(log: RawLog) -> Span | None:
             kind=kind,
             **{**ids(given), **found},
         )
-    event = _event(log.name, log.time, body)
+    event = message_event(log.name, log.time, body)
     if event is None:
         return None
     return Span(format=EVENTS, place=log.place, span_id=log.span_id, trace_id=log.trace_id, kind="llm", events=(event,))
-
-
-def _event(name: str, time: float, body: Mapping[str, Any]) -> Event | None:
-    if name == "gen_ai.choice":
-        message = body.get("message")
-        message = message if isinstance(message, Mapping) else body
-        return Event(
-            time,
-            _event_message("assistant", message),
-            choice=True,
-            finish_reason=fields.finish_reason(body.get("finish_reason")),
-        )
-    role = _MESSAGE_EVENTS.get(name)
-    return None if role is None else Event(time, _event_message(role, body))
-
-
-def _event_message(role: str, body: Mapping[str, Any]) -> Message:
-    content = body.get("content")
-    call_id = as_text(body.get("id")) if role == "tool" else None
-    plain = {
-        "role": as_text(body.get("role")) or role,
-        "content": content,
-        "tool_calls": body.get("tool_calls"),
-        "tool_call_id": call_id,
-    }
-    return openai_message({**plain, "refusal": body.get("refusal")})

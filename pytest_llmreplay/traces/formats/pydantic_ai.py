@@ -168,7 +168,7 @@ def _totals(responses: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for name in ("input_tokens", "output_tokens"):
         values = [as_int(count[name]) for count in counts]
         known = [value for value in values if value is not None]
-        totals[name] = sum(known) if known else None
+        totals[name] = as_int(sum(known)) if known else None
     return totals
 
 

@@ -78,7 +78,7 @@ def read(record: Any, place: Place) -> Iterator[Conversation]:
 def _sum(metadata: Sequence[Mapping[str, Any]], *names: str) -> int | None:
     counts = [as_int(fields.first(m, *names, *(f"usage.{name}" for name in names))) for m in metadata]
     known = [count for count in counts if count is not None]
-    return sum(known) if known else None
+    return as_int(sum(known)) if known else None
 
 
 def _message_metadata(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
