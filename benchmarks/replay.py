@@ -1,6 +1,6 @@
 """How close a replay comes to the limit: whole pytest sessions against bare loops, as ratios within one run.
 
-    python benchmarks/replay.py --bench ../shared/bench [--n 2000] [--rounds 3] [--only direct,litellm,recorded,xdist]
+    python benchmarks/replay.py --bench FOLDER [--n 2000] [--rounds 3] [--only direct,litellm,recorded,xdist]
 
 `--bench` is a folder with the loopback model server `mock_openai.py`, the case generator `gen_cases.py` and the bare
 clients `clients.py`. Each session replays n single-turn tool-call cases from golden Parquet, with one deterministic

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field
 
@@ -15,6 +16,7 @@ from pytest_llmreplay.model.variant import ReplaySettings, TargetConfig, Variant
 from pytest_llmreplay.model.written import Written, parse_written
 
 _MERGED = ("target", "replay")
+T = TypeVar("T")
 
 
 class VariantFile(Written):
@@ -58,7 +60,7 @@ def load_variant(path: Path, *, root: Path | None = None) -> Variant:
         target=written.target,
         system_prompt=written.system_prompt,
         tools=None if written.tools is None else _tools(written.tools, path),
-        examples=_messages(written.examples or [], path),
+        examples=_each(written.examples or [], path, "examples", Message.from_openai),
         replay=written.replay,
         file=str(path),
     )
@@ -104,28 +106,23 @@ def _with_files_read(data: dict[str, Any], path: Path, root: Path | None) -> dic
 
 
 def _tools(written: str | list[dict[str, Any]], path: Path) -> tuple[Tool, ...]:
-    if isinstance(written, str):
-        raise UserError("must be a list of tools or file://PATH", file=str(path), key="tools", value=written)
-    tools = []
-    for index, tool in enumerate(written):
-        try:
-            tools.append(Tool.from_openai(tool))
-        except ValueError as error:
-            raise UserError(str(error), file=str(path), key=f"tools[{index}]") from error
+    tools = _each(written, path, "tools", Tool.from_openai)
     names = [tool.name for tool in tools]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(f"tool '{twice[0]}' is defined twice", file=str(path), key="tools")
-    return tuple(tools)
+    return tools
 
 
-def _messages(written: str | list[dict[str, Any]], path: Path) -> tuple[Message, ...]:
+def _each(
+    written: str | list[dict[str, Any]], path: Path, key: str, read: Callable[[dict[str, Any]], T]
+) -> tuple[T, ...]:
     if isinstance(written, str):
-        raise UserError("must be a list of messages or file://PATH", file=str(path), key="examples", value=written)
-    messages = []
-    for index, message in enumerate(written):
+        raise UserError(f"must be a list of {key} or file://PATH", file=str(path), key=key, value=written)
+    found = []
+    for index, item in enumerate(written):
         try:
-            messages.append(Message.from_openai(message))
+            found.append(read(item))
         except ValueError as error:
-            raise UserError(str(error), file=str(path), key=f"examples[{index}]") from error
-    return tuple(messages)
+            raise UserError(str(error), file=str(path), key=f"{key}[{index}]") from error
+    return tuple(found)

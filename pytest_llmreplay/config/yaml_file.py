@@ -9,8 +9,6 @@ import yaml
 
 from pytest_llmreplay.model.errors import UserError
 
-KINDS = ("variant", "environment", "expectations", "tools", "messages", "gate", "rubric", "judge", "case")
-
 
 def read_yaml(path: Path, *, kind: str | None = None) -> dict[str, Any]:
     """The mapping in a YAML file; with `kind`, the file must say that kind, and the key `kind` is taken out.

@@ -1,1 +1,1 @@
-"""."""
+"""The ways to a model, with pressure and recordings in front."""

@@ -111,8 +111,8 @@ class LocalProvider:
 def _call(engine: Engine, request: ModelRequest, limits: Generation) -> tuple[Message, list[Completion]]:
     names = replace(limits, max_tokens=_NAME_TOKENS)
     chosen = engine.complete(routing_prompt(request.messages, request.tools), names, grammar=tool_choice(request.tools))
-    tool = next((tool for tool in request.tools if tool.name == chosen.text.strip()), None)
-    name = tool.name if tool else chosen.text.strip()
+    name = chosen.text.removeprefix(" ")
+    tool = next((tool for tool in request.tools if tool.name == name), None)
     arguments, written = _arguments(engine, request, tool, limits) if tool else ({}, [])
     number = len(calls_of(request.messages)) + 1
     call = ToolCall(f"call_{number}", name, json.dumps(arguments, ensure_ascii=False))

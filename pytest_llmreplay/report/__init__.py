@@ -1,1 +1,1 @@
-"""."""
+"""What people read: failure texts, summaries, pages."""

@@ -237,7 +237,7 @@ def test_a_request_longer_than_the_context_is_one_sentence_and_the_next_one_is_a
 
 def test_hostile_names_and_schemas_reach_the_real_model_as_valid_grammars(real_model, capfd):
     odd = Tool(
-        'na"me\\ \n\x1b[31m',
+        'na"me\\ \n\x1b[31m ',
         "x",
         json.dumps(
             {
@@ -253,7 +253,7 @@ def test_hostile_names_and_schemas_reach_the_real_model_as_valid_grammars(real_m
     )
     (reply,) = ask(LocalProvider(real_model), request([Message("user", "\ud800 \x00 hi")], (odd,)))
     (call,) = reply.message.tool_calls
-    assert call.name == odd.name.strip()
+    assert call.name == odd.name
     arguments = json.loads(call.arguments)
     assert list(arguments) == ["list", "choice", "flag", "count"]
     assert type(arguments["flag"]) is bool
