@@ -8,6 +8,7 @@ from typing import Any
 from pytest_llmreplay.model.conversation import Message, Tool
 from pytest_llmreplay.traces import fields
 from pytest_llmreplay.traces.chat import message_of as openai_message
+from pytest_llmreplay.traces.chat import tools_of
 from pytest_llmreplay.traces.formats import openai_chat, otel_genai
 from pytest_llmreplay.traces.formats.otlp import RawSpan
 from pytest_llmreplay.traces.jsonable import as_float, as_int, as_text
@@ -67,7 +68,7 @@ def _requested_tools(attributes: Mapping[str, Any]) -> tuple[Tool, ...] | None:
     if not isinstance(tools, list):
         return None
     plain = [{**t, "parameters": t.get("parameters_json_schema")} for t in tools if isinstance(t, Mapping)]
-    return tuple(Tool.from_openai({k: v for k, v in tool.items() if k != "effect"}) for tool in plain)
+    return tools_of([{k: v for k, v in tool.items() if k != "effect"} for tool in plain])
 
 
 def _from_events(attributes: Mapping[str, Any]) -> dict[str, Any]:
