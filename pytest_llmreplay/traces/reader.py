@@ -97,7 +97,7 @@ class Reading:
             if record.error is not None:
                 self.on_problem(ReadProblem(source.name, record.number, record.error))
                 continue
-            if forced is None and (reader is None or not reader.accepts(record.value)):
+            if forced is None and (reader is None or not reader.knows(record.value)):
                 reader = reader_of(record.value)
             if reader is None:
                 unknown.append(record.number)
@@ -114,7 +114,7 @@ class Reading:
             found.extend(reader.read(record.value, place))
         except DAMAGE as error:
             found.append(Damaged(reason_of(error)))
-        if not reader.accepts(record.value) and all(isinstance(item, Span) and item.is_empty for item in found):
+        if not reader.knows(record.value) and all(isinstance(item, Span) and item.is_empty for item in found):
             found = [Damaged("it holds nothing of this format")]
         for item in found:
             if isinstance(item, Damaged):

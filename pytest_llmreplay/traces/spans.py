@@ -141,6 +141,13 @@ class Format:
     gaps: str = ""
     whole_list: Callable[[Any], bool] = lambda _: False
 
+    def knows(self, record: Any) -> bool:
+        """Whether a record, however damaged, is of this format."""
+        try:
+            return self.accepts(record)
+        except DAMAGE:
+            return False
+
 
 def told(span: Span) -> Span:
     """The span with the messages that were logged apart from it, as events, put in."""

@@ -54,7 +54,7 @@ NOT_ALONE = uploads.FORMAT
 
 def reader_of(record: object) -> Format | None:
     """The reader that knows this record."""
-    return next((reader for reader in READERS if reader.accepts(record)), None)
+    return next((reader for reader in READERS if reader.knows(record)), None)
 
 
 def whole_list(first: object) -> bool:

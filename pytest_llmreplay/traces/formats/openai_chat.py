@@ -27,7 +27,7 @@ def accepts(record: Any) -> bool:
     chunks = call_log.chunks_of(record)
     if chunks:
         return any("choices" in chunk for chunk in chunks)
-    return response is None and "system" not in request and "anthropic" not in str(request.get("model", "claude")[:9])
+    return response is None and not str(request.get("model", "")).startswith(("claude", "anthropic"))
 
 
 def is_message(value: Any) -> bool:
