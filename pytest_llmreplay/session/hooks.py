@@ -203,7 +203,7 @@ class ReplayHooks:
             report.wasxfail = LEFT_TO_THE_GATE
         elif report.failed and report.when == "call" and verdict in _EXPECTED:
             verdict = "failed"
-        if isinstance(item, GoldenItem) and item.trial is not None:
+        if isinstance(item, GoldenItem) and item.trial is not None and getattr(self._config.option, "xmlpath", None):
             # JUnit takes the properties of the item's last report.
             item.user_properties.extend(trial_properties(outcome_row(item.trial.outcome)))
         message = str(call.excinfo.value) if own and asserted and call.excinfo is not None else None
