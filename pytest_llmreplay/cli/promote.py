@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_llmreplay.model.case import Case
     from pytest_llmreplay.model.conversation import Conversation
     from pytest_llmreplay.promote import Duplicate, Stopped
+    from pytest_llmreplay.traces import ReadProblem
 
 _WORD = "WORD"
 
@@ -81,7 +82,7 @@ def promote(logs: tuple[str, ...], out: Path | None, suite: str | None, dry_run:
 
     choices = Choices.of(options)
     project = find_project(Path.cwd())
-    problems: list[str] = []
+    problems: list[ReadProblem] = []
     suite = suite or (out.stem if out else Path(logs[0]).stem or "promoted")
     if out is not None and out.exists() and not dry_run:
         raise UserError("exists already, and a promotion never changes an existing file", file=str(out))
@@ -98,12 +99,12 @@ def promote(logs: tuple[str, ...], out: Path | None, suite: str | None, dry_run:
     results = run_pipeline(_with_relative_source(chosen, project), promotion, steps)
     sorted_out = _sorted_out(results, project, suite, choices.on_duplicate)
     for problem in problems:
-        click.echo(printable(problem), err=True)
+        click.echo(printable(str(problem)), err=True)
     say_stopped(sorted_out.stopped)
     for case, duplicate in sorted_out.duplicates:
         say_duplicate(case, duplicate, choices.on_duplicate)
     _finish(project, out, suite, sorted_out, choices, dry_run=dry_run)
-    if sorted_out.stopped or problems:
+    if sorted_out.stopped or any(problem.record is not None and not problem.note for problem in problems):
         click.get_current_context().exit(1)
 
 

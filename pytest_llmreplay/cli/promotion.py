@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_llmreplay.model.conversation import Conversation
     from pytest_llmreplay.promote import Step
     from pytest_llmreplay.promote.redact import Redactor
+    from pytest_llmreplay.traces import ReadProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Choices:
         return choices
 
 
-def pipeline_steps(project: Project, logs: Sequence[str], choices: Choices, problems: list[str]) -> list[Step]:
+def pipeline_steps(project: Project, logs: Sequence[str], choices: Choices, problems: list[ReadProblem]) -> list[Step]:
     """The steps of the pipeline, in their order."""
     from pytest_llmreplay.promote import label, parse_stub, propose, prove, stub, with_status
     from pytest_llmreplay.promote.redact import stored_as_logged
@@ -132,7 +133,7 @@ def _given(choices: Choices) -> Any:
     )
 
 
-def _borrowing(choices: Choices, problems: list[str]) -> Step:
+def _borrowing(choices: Choices, problems: list[ReadProblem]) -> Step:
     from functools import lru_cache
 
     from pytest_llmreplay.promote import Lender, borrow
@@ -140,7 +141,7 @@ def _borrowing(choices: Choices, problems: list[str]) -> Step:
 
     @lru_cache(maxsize=1)
     def lender() -> Lender:
-        return Lender.of(read_conversations(choices.borrow, on_problem=lambda problem: problems.append(str(problem))))
+        return Lender.of(read_conversations(choices.borrow, on_problem=problems.append))
 
     def step(case: Case) -> Case:
         return borrow(lender())(case)
@@ -149,7 +150,7 @@ def _borrowing(choices: Choices, problems: list[str]) -> Step:
 
 
 def _liking(
-    logs: Sequence[str], choices: Choices, redactor: Redactor | None, problems: list[str]
+    logs: Sequence[str], choices: Choices, redactor: Redactor | None, problems: list[ReadProblem]
 ) -> Callable[[Case], Conversation | None]:
     from functools import lru_cache
 
@@ -166,7 +167,7 @@ def _liking(
             [*logs, *choices.borrow],
             format=choices.format_name,
             id_column=choices.id_column,
-            on_problem=lambda problem: problems.append(str(problem)),
+            on_problem=problems.append,
         )
         return next(iter(with_ids(conversations, [wanted])))
 

@@ -13,9 +13,10 @@ from pytest_llmreplay.model.errors import UserError, did_you_mean
 if TYPE_CHECKING:
     from pytest_llmreplay.cli.promotion import Choices
     from pytest_llmreplay.model.conversation import Conversation
+    from pytest_llmreplay.traces import ReadProblem
 
 
-def selected(logs: Sequence[str], choices: Choices, problems: list[str]) -> Iterator[Conversation]:
+def selected(logs: Sequence[str], choices: Choices, problems: list[ReadProblem]) -> Iterator[Conversation]:
     """The conversations that the options select, in the order of the log."""
     from pytest_llmreplay.traces import read_conversations
 
@@ -28,7 +29,7 @@ def selected(logs: Sequence[str], choices: Choices, problems: list[str]) -> Iter
             format=choices.format_name,
             id_column=choices.id_column,
             where=choices.where,
-            on_problem=lambda problem: problems.append(str(problem)),
+            on_problem=problems.append,
         ),
         ids,
     )

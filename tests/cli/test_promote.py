@@ -332,3 +332,14 @@ def test_ids_come_from_a_file_of_ids_or_of_json_lines_and_samples_are_even(progr
     first, second = (read_cases(program_in.root / f"golden/{name}.parquet") for name in "ab")
     assert [case.provenance.trace_id for case in first] == ["t-1", "t-3"]
     assert sorted(case.intent for case in second) == ["a", "a", "b", "b"]
+
+
+def test_a_file_that_no_reader_knows_is_named_and_skipped(program_in, tmp_path):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("bought milk\n")
+    row = conversation("t-1", expect=EXPECT)
+    (folder / "log.jsonl").write_text(json.dumps(row) + "\n")
+    result = program_in("promote", "logs", "--expect-column", "expect", "--out", "golden/a.parquet")
+    assert "1 case written" in result.output
+    assert "notes.txt" in result.stderr

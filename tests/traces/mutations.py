@@ -13,6 +13,7 @@ from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.traces import ReadProblem, read_conversations, write_conversations
 
 SECONDS = 20.0
+"""Seconds of the processor: a machine that others keep busy, or that sleeps, is not slow reading."""
 HOSTILE: tuple[Callable[[], Any], ...] = (
     lambda: None,
     lambda: True,
@@ -156,12 +157,12 @@ def check(path: Path, scratch: Path) -> int:
         AssertionError: it took too long, or a problem is not one line with the file's name.
     """
     problems: list[ReadProblem] = []
-    began = time.monotonic()
+    began = time.process_time()
     try:
         found = list(read_conversations([str(path)], on_problem=problems.append))
     except UserError as error:
         found, problems = [], [ReadProblem(str(path), None, str(error).removeprefix(f"{path}: "))]
-    assert time.monotonic() - began < SECONDS, "too slow"
+    assert time.process_time() - began < SECONDS, "too slow"
     assert found or problems or not path.read_bytes().strip(), "nothing was read and nothing was said"
     for problem in problems:
         assert str(problem).startswith(str(path)), str(problem)
