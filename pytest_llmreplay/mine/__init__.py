@@ -1,0 +1,1 @@
+"""Mining: signals of failure, search by meaning, triage."""
