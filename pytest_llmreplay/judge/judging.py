@@ -59,6 +59,11 @@ class Judging:
         self._provider = provider
         self._abilities = abilities
 
+    @property
+    def structured(self) -> bool:
+        """Whether the model's replies are held to a JSON schema by whoever serves it."""
+        return self._abilities.structured
+
     async def verdict(self, rubric: Rubric, material: Material) -> Verdict:
         """The verdict on what a trial has to show; no reply off the menu is ever taken for a decision.
 
@@ -68,7 +73,7 @@ class Judging:
         """
         schema = verdict_schema(rubric)
         shown = material.shown(rubric)
-        prompt = verdict_prompt(rubric, shown, None if self._abilities.structured else schema)
+        prompt = verdict_prompt(rubric, shown, None if self.structured else schema)
         evidence = Evidence(shown, prompt.data)
         scored = self.judge.scoring == "expected" and any(c.scale == "1-5" for c in rubric.criteria)
 
@@ -120,7 +125,7 @@ class Judging:
         params: dict[str, Any] = {"temperature": 0}
         if self._abilities.seed:
             params["seed"] = number
-        if self._abilities.structured:
+        if self.structured:
             params["response_format"] = response_format(schema)
         if logprobs:
             params |= {"logprobs": True, "top_logprobs": _LIKELIEST_TOKENS}
