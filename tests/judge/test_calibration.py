@@ -114,7 +114,7 @@ def test_an_edited_figure_that_is_no_number_is_an_error(tmp_path, kappa):
     data["figures"]["kappa"] = kappa
     path = tmp_path / "judge.calibration.json"
     path.write_text(json.dumps(data))
-    with pytest.raises(UserError, match="figures.kappa: is no calibration"):
+    with pytest.raises(UserError, match=r"figures\.kappa: is no calibration"):
         read_calibrations(path)
 
 
