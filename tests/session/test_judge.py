@@ -58,7 +58,7 @@ class LoopbackJudge:
 
 
 @contextmanager
-def judged(project, reply=None, extra=""):
+def judged(project, reply=None, extra="", target=""):
     """A project with a rubric and a judge over loopback; gives the judge."""
     loopback = LoopbackJudge(reply)
     (project.root / "configs" / "rubrics").mkdir(exist_ok=True)
@@ -66,7 +66,7 @@ def judged(project, reply=None, extra=""):
     with serving([web.post("/v1/chat/completions", loopback.answer)]) as url:
         (project.root / "configs" / "judge.yaml").write_text(
             f"kind: judge\ntarget:\n  type: model\n  model: openai/judge\n  api_base: {url}/v1\n"
-            f"  prices: {{input_per_million: 1000, output_per_million: 1000}}\n{extra}"
+            f"  prices: {{input_per_million: 1000, output_per_million: 1000}}\n{target}{extra}"
         )
         yield loopback
 
@@ -102,7 +102,7 @@ def only(name):
 
 CASES = [
     make_case("good-1", "where is my order", "order", status="fixed", expect=BOTH),
-    make_case("bare-1", "where is my order now", "order", status="fixed", expect=RUBRIC_EXPECTED),
+    make_case("bare-1", "tell me about my order", "order", status="fixed", expect=RUBRIC_EXPECTED),
     make_case("calls-1", "please give me a refund", "refund", status="fixed"),
 ]
 BAD = """
@@ -206,7 +206,9 @@ def test_what_the_gate_requires_is_unmeasured_without_a_valid_calibration(plain_
     assert (found["good-1"].status, found["calls-1"].status) == ("unmeasured", "passed")
     assert why in found["good-1"].reasons[-1].message
     assert result.ret == 10
-    result.stdout.fnmatch_lines([f"*The judge's verdicts do not count: *{why}*"])
+    printed = " ".join(result.stdout.str().split())
+    assert "The judge's verdicts do not count: " in printed
+    assert why in printed.partition("GATE: UNMEASURABLE")[2]
 
 
 def test_the_gate_passes_with_a_judge_that_proved_itself(plain_project):
@@ -269,7 +271,7 @@ def test_trouble_with_the_judge_hides_no_result_of_the_checks(plain_project, rep
 def test_what_the_judge_took_is_kept_apart_and_counts_in_the_budget(plain_project):
     cases = [make_case(f"c-{n}", f"where is my {n} order", "order", status="fixed", expect=BOTH) for n in range(6)]
     plain_project.golden(*cases)
-    with judged(plain_project) as judge:
+    with judged(plain_project, target="  max_concurrency: 1\n") as judge:
         calibrate(plain_project)
         result = plain_project.run(*only("v2"), "--llmreplay-max-cost", "0.03")
     found = outcomes(plain_project)
