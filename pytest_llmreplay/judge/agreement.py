@@ -30,6 +30,7 @@ class Judged:
     `order` names the presentation order, `repeat` tells apart answers to the same question (the least is the first).
     `long` says whether a positive verdict sides with length: the answer is longer than most, or side 1 is the longer
     one; None where lengths are equal or not known. `slices` are further columns of the item, such as its language.
+    `score` is what the judge decided by, from 0 to 1; None where it does not say.
     """
 
     item_id: str
@@ -39,6 +40,7 @@ class Judged:
     repeat: int = 1
     long: bool | None = None
     slices: Mapping[str, str] = field(default_factory=dict)
+    score: float | None = None
 
     @property
     def on_menu(self) -> bool:
@@ -154,14 +156,14 @@ def order_agreement(asked: Iterable[Judged]) -> float | None:
 
 def repeatability(rows: Iterable[Judged]) -> float | None:
     """The chance that two answers to one question are the same word, averaged over the questions asked repeatedly."""
-    answers: defaultdict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
+    answers: defaultdict[tuple[str, str | None], list[str]] = defaultdict(list)
     for row in rows:
-        answers[row.item_id, row.order][row.verdict] += 1
+        answers[row.item_id, row.order].append(row.verdict)
     shares = []
     for words in answers.values():
-        total = words.total()
-        if total > 1:
-            shares.append(sum(count * (count - 1) for count in words.values()) / (total * (total - 1)))
+        if len(words) > 1:
+            alike = sum(count * (count - 1) for count in Counter(words).values())
+            shares.append(alike / (len(words) * (len(words) - 1)))
     return _ratio(sum(shares), len(shares))
 
 
