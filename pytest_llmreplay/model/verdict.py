@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_llmreplay.model.rubric import Sight
+from pytest_llmreplay.model.trajectory import sum_known
 
 VerdictStatus = Literal["passed", "failed", "unmeasured"]
 Confidence = Literal["low", "medium", "high"]
@@ -66,7 +67,7 @@ class Verdict:
     confidence: Confidence | None = None
     votes: tuple[VerdictStatus, ...] = ()
     agreement: float | None = None
-    shown: tuple[Sight, ...] = ()
+    shown: tuple[str, ...] = ()
     problem: str | None = None
     text: str | None = None
     usage: JudgeUsage = JudgeUsage()
@@ -100,3 +101,14 @@ class Preference:
     def consistent(self) -> bool:
         """Whether both orders led to the same choice."""
         return self.orders[0] is not None and self.orders[0] == self.orders[1]
+
+
+def usage_of_all(usages: Sequence[JudgeUsage]) -> JudgeUsage:
+    """What several questions took together."""
+    return JudgeUsage(
+        calls=sum(usage.calls for usage in usages),
+        live_calls=sum(usage.live_calls for usage in usages),
+        input_tokens=sum_known(usage.input_tokens for usage in usages),
+        output_tokens=sum_known(usage.output_tokens for usage in usages),
+        cost_usd=sum_known(usage.cost_usd for usage in usages),
+    )
