@@ -130,7 +130,8 @@ def kappa_problem(figures: Figures, min_kappa: float) -> str | None:
     interval = (
         f"kappa is {figures.kappa:.2f} (95 % {figures.kappa_low_by_item:.2f} to {figures.kappa_high_by_item:.2f})"
     )
-    if figures.kappa < min_kappa:
+    # A kappa that reaches the floor but for the rounding of a division reaches it.
+    if figures.kappa < min_kappa - 1e-9:
         return f"{interval}, below the floor of {min_kappa:g}"
     if figures.kappa_low_by_item <= 0:
         return f"{interval}: on {figures.items} items that may be chance"

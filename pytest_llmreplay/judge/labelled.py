@@ -6,13 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_llmreplay.judge.calibration import Mode
 from pytest_llmreplay.judge.labels import Labelled, Labels
 from pytest_llmreplay.judge.material import Material
 from pytest_llmreplay.model.conversation import Message, Step, ToolCall
 from pytest_llmreplay.model.errors import UserError
-from pytest_llmreplay.judge.calibration import Mode
 
-MATERIAL_COLUMNS = ("input", "messages", "documents", "reference", "summary", "tool_results", "answer")
 _PAIR = ("answer_1", "answer_2")
 
 

@@ -177,10 +177,13 @@ def join(labels: Labels, given: Sequence[Given]) -> Joined:
             without_label[one.item_id] = None
             continue
         met.add(key)
-        judged = Judged(one.item_id, item.label, one.verdict, one.order, one.repeat, item.long, item.slices, one.score)
+        group = one.group or item.group or ALL
+        judged = Judged(
+            one.item_id, item.label, one.verdict, group, one.order, one.repeat, item.long, item.slices, one.score
+        )
         if not judged.on_menu:
             off_menu[one.verdict] += 1
-        groups[one.group or item.group or ALL].append(judged)
+        groups[group].append(judged)
     if not groups:
         raise UserError("no verdict belongs to any of its items", file=labels.file, key="item_id")
     without_verdict = dict.fromkeys(key[0] for key in known if key not in met)

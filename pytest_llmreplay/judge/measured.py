@@ -15,14 +15,14 @@ class Measured:
     """The figures of each group, of all verdicts together and by slice; what else is to be known.
 
     `off_menu` counts the words off the menu, `without_label` and `without_verdict` name items of which only one is
-    there, `disagreements` are verdicts that differ from their label, each with its group.
+    there, `disagreements` are verdicts that differ from their label.
     """
 
     groups: Mapping[str, Figures]
     overall: Figures
     slices: Mapping[str, Mapping[str, Figures]]
     thresholds: Mapping[str, Threshold | None]
-    disagreements: tuple[tuple[str, Judged], ...]
+    disagreements: tuple[Judged, ...]
     off_menu: Mapping[str, int]
     without_label: tuple[str, ...]
     without_verdict: tuple[str, ...]
@@ -37,7 +37,7 @@ def measure(joined: Joined) -> Measured:
         overall=next(iter(groups.values())) if len(groups) == 1 else figures_of(rows),
         slices=by_slice(rows),
         thresholds={name: best_threshold(part) for name, part in joined.groups.items()},
-        disagreements=tuple((name, row) for name, part in joined.groups.items() for row in disagreements(part)),
+        disagreements=tuple(disagreements(rows)),
         off_menu=joined.off_menu,
         without_label=joined.without_label,
         without_verdict=joined.without_verdict,

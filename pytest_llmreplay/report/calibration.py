@@ -38,7 +38,7 @@ def measured_data(measured: Measured, min_kappa: float) -> dict[str, Any]:
             name: dataclasses.asdict(found) if found else None for name, found in measured.thresholds.items()
         },
         "items_needed": {name: needed(figures, min_kappa) for name, figures in measured.groups.items()},
-        "disagreements": [disagreement_data(group, row) for group, row in measured.disagreements],
+        "disagreements": [disagreement_data(row) for row in measured.disagreements],
     }
 
 
@@ -48,11 +48,11 @@ def needed(figures: Figures, min_kappa: float) -> dict[str, int | None]:
     return {"for_half_width": items_needed(figures, HALF_WIDTH), "for_floor": above}
 
 
-def disagreement_data(group: str, row: Judged) -> dict[str, Any]:
+def disagreement_data(row: Judged) -> dict[str, Any]:
     """A verdict that differs from its label, as plain data."""
     return {
         "item_id": row.item_id,
-        "group": group,
+        "group": row.group,
         "order": row.order,
         "label": row.label,
         "verdict": row.verdict,
@@ -129,18 +129,18 @@ def _advice(figures: Figures, threshold: Threshold | None, min_kappa: float, alo
         )
 
 
-def _disagreements(rows: Sequence[tuple[str, Judged]], screen: Screen) -> str:
+def _disagreements(rows: Sequence[Judged], screen: Screen) -> str:
     if not rows:
         return ""
-    several = len({group for group, _ in rows}) > 1
+    several = len({row.group for row in rows}) > 1
     most = len(rows) if screen.verbosity > 0 else _MOST
     lines = [
         screen.line(
             f"{row.item_id}: label {row.label}, verdict {row.verdict}"
-            + "".join(f" [{text}]" for text in (group if several else None, row.order) if text),
+            + "".join(f" [{text}]" for text in (row.group if several else None, row.order) if text),
             "  ",
         )
-        for group, row in rows[:most]
+        for row in rows[:most]
     ]
     if len(rows) > most:
         lines.append(f"  (+{len(rows) - most} more; -v shows all)")
