@@ -132,9 +132,7 @@ words = st.sampled_from(["pass", "fail", "satisfied", "PASS"])
 
 @given(st.lists(st.tuples(st.sampled_from(["pass", "fail"]), words), max_size=40))
 def test_the_figures_do_not_depend_on_the_order_of_the_rows(found):
-    rows = [
-        Judged(f"i{i // 2}", label, verdict, order=f"{order}{i % 2}") for i, (label, verdict, order) in enumerate(found)
-    ]
+    rows = [Judged(f"i{i // 2}", *pair, order="AB" if i % 2 else "BA") for i, pair in enumerate(found)]
     one, other = figures_of(rows), figures_of(rows[::-1])
     assert (one.n, one.off_menu, one.table, one.accuracy) == (other.n, other.off_menu, other.table, other.accuracy)
     assert one.order_agreement == pytest.approx(other.order_agreement)
