@@ -55,7 +55,7 @@ def gate(
     from pytest_llmreplay.config import find_project
     from pytest_llmreplay.config.gate import load_gate
     from pytest_llmreplay.report.commands import reproduce_commands
-    from pytest_llmreplay.report.gating import gate_of
+    from pytest_llmreplay.report.gating import calibrations_of, gate_of, judge_evidence
 
     project = find_project(Path.cwd())
     written = load_gate(policy or project.configs / "gate.yaml")
@@ -63,8 +63,14 @@ def gate(
     comparison = compare_outcomes(
         material.rows, baseline=material.baseline, candidate=material.candidate, seed=seed, allow_differences=allow
     )
+    today = dt.datetime.now(dt.UTC).date()
     decision, waivers = gate_of(
-        written, comparison, configs=project.configs, golden=project.golden, today=dt.datetime.now(dt.UTC).date()
+        written,
+        comparison,
+        configs=project.configs,
+        golden=project.golden,
+        today=today,
+        judge=judge_evidence(calibrations_of(project.configs, material.runs), material.compared, written.judge, today),
     )
     commands = reproduce_commands(material.rows, comparison.candidate, material.runs)
     if evidence is not None:

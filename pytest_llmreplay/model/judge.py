@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -37,7 +38,7 @@ class Judge(Written):
             raise ValueError("must be odd, so that there is a majority")
         return votes
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Digest of all that can change a verdict: not when it is asked for, or how fast."""
         return digest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -64,7 +65,7 @@ class Rubric(Written):
             raise ValueError("needs answer or tool_results: a judge that sees neither says nothing about the variant")
         return sees
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Digest of all that can change a verdict: criteria, `pass_at` and what is seen."""
         return digest({name: self.written[name] for name in Rubric.model_fields})

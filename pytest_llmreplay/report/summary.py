@@ -12,6 +12,7 @@ from tabulate import tabulate
 
 from pytest_llmreplay.compare.ratchet import item_verdict
 from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus
+from pytest_llmreplay.report.judged import judge_text
 from pytest_llmreplay.report.text import one_line, printable
 
 _MOST_NAMES = 10
@@ -38,6 +39,7 @@ def _blocks(view: RunView) -> Iterator[str]:
         yield from _comparisons(view)
     elif len(view.variants) > 1:
         yield "No baseline is named, so nothing is compared; add --llmreplay-baseline NAME."
+    yield judge_text(view.outcomes)
     yield _regressed(view)
     yield _now_passing(view)
     yield _troubles(view)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pytest_llmreplay.config import fill_environment
 from pytest_llmreplay.model.canonical import digest
@@ -74,8 +74,19 @@ def _replayer(variant: Variant, workshop: Workshop) -> Replayer:
     if isinstance(target, CallableTarget | HttpTarget):
         turns = _reusable(variant, _own_turns(variant, target, workshop), workshop)
         return TurnReplayer(variant, turns, environment, functions)
-    provider = RecordedProvider(_pressed(target, workshop), workshop.recordings, workshop.record)
-    return TurnReplayer(variant, ModelTurns(target, provider), environment, functions)
+    turns = ModelTurns(target, recorded_provider(target, workshop))
+    return TurnReplayer(variant, turns, environment, functions)
+
+
+def recorded_provider(target: ModelTarget, workshop: Workshop) -> Provider:
+    """The way to a model, under pressure and with recordings in front.
+
+    Raises:
+        UserError: the model cannot be reached as it is written.
+    """
+    provider = build_provider(target)
+    pressed = PressedProvider(provider, workshop.pressure_on(provider.identity, target))
+    return RecordedProvider(pressed, workshop.recordings, workshop.record)
 
 
 def _own_turns(variant: Variant, target: CallableTarget | HttpTarget, workshop: Workshop) -> TurnTarget:
@@ -99,11 +110,6 @@ def _reusable(variant: Variant, turns: TurnTarget, workshop: Workshop) -> TurnTa
         [variant.digest, files_digest(target.digest, Path(variant.file).parent), workshop.environment.digest]
     )
     return RecordedTurns(turns, workshop.recordings, workshop.record, identity)
-
-
-def _pressed(target: ModelTarget, workshop: Workshop) -> Provider:
-    provider = build_provider(target)
-    return PressedProvider(provider, workshop.pressure_on(provider.identity, target))
 
 
 def _traces_replayer(variant: Variant, target: TracesTarget, workshop: Workshop) -> Replayer:
@@ -138,11 +144,19 @@ def _redacting(root: Path) -> Callable[[Conversation, Case], Conversation]:
     return redact
 
 
-def close_all(replayers: Mapping[str, Replayer]) -> Callable[[], Any]:
-    """A coroutine function that closes every replayer."""
+class Closable(Protocol):
+    """What holds connections or memory."""
+
+    async def close(self) -> None:
+        """Release them."""
+        ...
+
+
+def close_all(held: Iterable[Closable]) -> Callable[[], Any]:
+    """A coroutine function that closes all of them."""
 
     async def close() -> None:
-        for replayer in replayers.values():
-            await replayer.close()
+        for one in held:
+            await one.close()
 
     return close

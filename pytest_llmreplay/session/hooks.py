@@ -74,7 +74,7 @@ class ReplayHooks:
             UserError: a target cannot be set up.
         """
         if self.host is None:
-            self.host = Host(self.session.settings, self.session.variants)
+            self.host = Host(self.session.settings, self.session.variants, self.session.power)
         return self.host
 
     def worker_address(self) -> dict[str, Any]:

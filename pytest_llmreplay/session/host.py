@@ -15,18 +15,19 @@ from typing import Any, get_args
 from pytest_llmreplay.compare.policy import GatePolicy
 from pytest_llmreplay.config import load_environment
 from pytest_llmreplay.model.case import Severity
-from pytest_llmreplay.model.outcome import Outcome, Reason
+from pytest_llmreplay.model.outcome import Outcome, Reason, outcome_row
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import CallableTarget, ModelTarget, Variant
 from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.session.compose import Workshop, build_replayers, close_all
 from pytest_llmreplay.session.engine import LocalEngine
 from pytest_llmreplay.session.gating import GateResult, decide_on_all
+from pytest_llmreplay.session.judging import Power, TrialJudge, build_judging, same_model_notice
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.session.trials import TrialRunner
 from pytest_llmreplay.session.ways import way_to
-from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, read_baseline
+from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, origins_of, read_baseline
 from pytest_llmreplay.store.recordings import RecordingStore
 from pytest_llmreplay.store.runs import RunStore
 
@@ -42,13 +43,16 @@ class Host:
     Args:
         settings: what the session was asked to do.
         variants: the variants by name.
+        power: the judge, and whether its verdicts count.
 
     Raises:
-        UserError: a target cannot be set up, or the state folder cannot be written.
+        UserError: a target or the judge cannot be set up, or the state folder cannot be written.
     """
 
-    def __init__(self, settings: Settings, variants: Mapping[str, Variant]) -> None:
+    def __init__(self, settings: Settings, variants: Mapping[str, Variant], power: Power) -> None:
         self.notices: list[str] = []
+        self.variants = variants
+        self._power = power
         environment = load_environment(settings.environment)
         store = RunStore(settings.state, self.notices.append)
         store.seal_abandoned()
@@ -67,22 +71,22 @@ class Host:
             notice=self.notices.append,
         )
         replayers = build_replayers(variants, workshop)
-        info = run_info(settings, variants, environment.digest)
+        judge = self._judge(power, workshop)
+        info = run_info(settings, variants, environment.digest) | {"judge": judge_info(settings, power)}
         measured = _measured(store, settings.resume)
         self._run = store.start(info) if settings.resume is None else store.resume(settings.resume, info)
         self._settings = settings
         self._accepted = read_baseline(settings.accepted)[1] if settings.baseline == ACCEPTED else []
         self._runner = TrialRunner(
-            variants, replayers, environment, settings.root, self._keep, measured, self._accepted
+            variants, replayers, environment, settings.root, self._keep, measured, judge, self._accepted
         )
-        self.variants = variants
         self._planned: dict[PlannedTrial, None] = {}
         self._closed = False
         self.outcomes: dict[tuple[str, str, int], Outcome] = {}
         self.engine = LocalEngine(
             self._replay,
             window=_WINDOWS * max(window_of(variant) for variant in variants.values()),
-            cleanup=close_all(replayers),
+            cleanup=close_all([*replayers.values(), judge]),
         )
 
     @property
@@ -112,8 +116,8 @@ class Host:
     def compared(self) -> list[Outcome]:
         """The outcomes of the run, with those of the accepted baseline where it is the one to compare with."""
         outcomes = sorted(self.outcomes.values(), key=lambda outcome: outcome.trial_id)
-        digests = {outcome.case_id: outcome.case_digest for outcome in outcomes}
-        accepted, changed = as_baseline(self._accepted, digests)
+        compared = origins_of(map(outcome_row, outcomes)) if self._accepted else {}
+        accepted, changed = as_baseline(self._accepted, compared)
         if changed:
             self.notices.append(f"{len(changed)} cases have changed since they were accepted, such as {changed[0]}")
         return [*accepted, *outcomes]
@@ -131,7 +135,15 @@ class Host:
             run=self._run.info,
             planned=self._planned,
             replay=self._replayed_again,
+            calibrations=self._power.calibrations,
         )
+
+    def _judge(self, power: Power, workshop: Workshop) -> TrialJudge:
+        notice = same_model_notice(power.judge, self.variants)
+        if notice is not None:
+            self.notices.append(notice)
+        judging = None if power.judge is None else build_judging(power.judge, workshop)
+        return TrialJudge(judging, power, workshop.root)
 
     def _replayed_again(self, trials: Sequence[PlannedTrial]) -> list[Outcome]:
         self.engine.plan(trials)
@@ -202,17 +214,35 @@ def run_info(settings: Settings, variants: Mapping[str, Variant], environment_di
     }
 
 
+def judge_info(settings: Settings, power: Power) -> dict[str, Any] | None:
+    """What a run says of its judge; None when nobody judges."""
+    if power.judge is None or settings.judge is None:
+        return None
+    return {
+        "file": _shown(settings.judge, settings.root),
+        "digest": power.judge.digest,
+        "model": power.judge.target.model,
+        "via": way_to(power.judge.target),
+        "when": power.judge.when,
+        "votes": power.judge.votes,
+        "scoring": power.judge.scoring,
+    }
+
+
 def _variant_info(variant: Variant, root: Path) -> dict[str, Any]:
-    file = Path(variant.file)
     target = variant.target
     return {
-        "file": file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file),
+        "file": _shown(Path(variant.file), root),
         "digest": variant.digest,
         "target": target.type,
         "model": getattr(target, "model", None),
         "via": way_to(target) if isinstance(target, ModelTarget) else None,
         "function": target.function if isinstance(target, CallableTarget) else None,
     }
+
+
+def _shown(file: Path, root: Path) -> str:
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
 
 
 def _versions() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_llmreplay.compare.ratchet import ItemVerdict, item_verdict
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.report.gating import left_to_the_gate
+from pytest_llmreplay.session.judging import load_power
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.session.variants import load_policy, load_variants
@@ -31,6 +33,7 @@ class ReplaySession:
         self.settings = settings
         self.variants = load_variants(settings)
         self.policy = None if settings.gate is None else load_policy(settings)
+        self.power = load_power(settings, dt.datetime.now(dt.UTC).date())
         self.engine: Engine | None = None
 
     def planned_in(self, path: Path) -> Iterator[PlannedTrial | BadRow]:

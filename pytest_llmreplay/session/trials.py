@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_llmreplay.checks import check_trajectory
+from pytest_llmreplay.judge.applied import JudgedPart
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.errors import InfrastructureError, NotRun, Unmeasurable, UserError
 from pytest_llmreplay.model.expectation import Expectation, parse_expectation
@@ -17,6 +18,7 @@ from pytest_llmreplay.model.trajectory import Trajectory
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import Environment, Variant
 from pytest_llmreplay.replay.turns import offered_tools
+from pytest_llmreplay.session.judging import TrialJudge
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.store.baseline import unchanged
 from pytest_llmreplay.store.cases import CaseFile
@@ -31,7 +33,8 @@ class TrialRunner:
         environment: what the variants share.
         root: the project's folder.
         keep: called with every outcome, before anybody else sees it.
-        measured: outcomes that need no replay as long as case, variant and environment are what they were.
+        measured: outcomes that need no replay as long as case, variant, environment and judge are what they were.
+        judge: judges the trials of cases with a rubric.
         accepted: the accepted baseline's, which need none under any variant's name.
     """
 
@@ -43,6 +46,7 @@ class TrialRunner:
         root: Path,
         keep: Callable[[Outcome], None],
         measured: Mapping[tuple[str, str, int], Outcome],
+        judge: TrialJudge,
         accepted: Sequence[Outcome] = (),
     ) -> None:
         self._variants = variants
@@ -51,6 +55,7 @@ class TrialRunner:
         self._root = root
         self._keep = keep
         self._measured = measured
+        self._judge = judge
         self._accepted: dict[str, list[Outcome]] = defaultdict(list)
         for outcome in accepted:
             self._accepted[outcome.case_id].append(outcome)
@@ -61,14 +66,19 @@ class TrialRunner:
         """Replay and check one trial; whatever goes wrong becomes its outcome."""
         case: Case | None = None
         trajectory: Trajectory | None = None
+        variant = self._variants[planned.variant]
         try:
             case = self._load(planned)
-            known = self._known(planned, case)
-            if known is not None:
-                return Trial(known, self._variants[planned.variant], case)
             expectation = expectation_of(case, planned.file)
+            judged = self._judge.part_of(expectation)
+            known = self._known(planned, case, judged)
+            if known is not None:
+                return Trial(known, variant, case)
             trajectory = await self._replayers[planned.variant].replay(case, planned.trial)
             outcome = self._checked(planned, case, expectation, trajectory)
+            if judged is not None:
+                outcome = self._judge.named(outcome, judged)
+                outcome = await self._judge.judged(outcome, judged, case, trajectory, variant)
         except Unmeasurable as error:
             outcome = self._without_checks(planned, case, "unmeasured", error.code, error)
         except NotRun as error:
@@ -81,13 +91,13 @@ class TrialRunner:
             outcome = self._without_checks(planned, case, "error", "internal", _described(error))
         if not planned.confirms:
             self._keep(outcome)
-        return Trial(outcome, self._variants[planned.variant], case, trajectory)
+        return Trial(outcome, variant, case, trajectory)
 
     def blank(self, planned: PlannedTrial) -> Outcome:
         """The outcome of a trial that was planned and never started."""
         return self._without_checks(planned, None, "not_run", "interrupted", "the run was stopped before it started")
 
-    def _known(self, planned: PlannedTrial, case: Case) -> Outcome | None:
+    def _known(self, planned: PlannedTrial, case: Case, judged: JudgedPart | None) -> Outcome | None:
         if planned.confirms:
             return None
         measured = self._measured.get((planned.case_id, planned.variant, planned.trial))
@@ -99,7 +109,7 @@ class TrialRunner:
             environment_digest=self._environment_digest,
         )
         known = next((outcome for outcome in same if outcome.trial == planned.trial), None)
-        if known is None:
+        if known is None or not self._judge.stands(known, judged):
             return None
         entry = planned.entry
         known = replace(known, variant=planned.variant, kind=entry.kind, case_status=entry.status, live_share=0.0)
