@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from pytest_llmreplay.judge.calibration import Mode
 from pytest_llmreplay.judge.judging import Judging
-from pytest_llmreplay.judge.labelled import material_of_item
+from pytest_llmreplay.judge.labelled import PAIR, SINGLE, material_of_item
 from pytest_llmreplay.judge.labels import Given, Labelled, Labels
+from pytest_llmreplay.judge.material import Material
 from pytest_llmreplay.judge.pairwise import preference
 from pytest_llmreplay.model.rubric import Rubric
 from pytest_llmreplay.model.verdict import JudgeUsage, Preference, Quote, Side, Verdict, usage_of_all
@@ -52,14 +53,16 @@ async def ask_about(
         InfrastructureError: the judge could not be asked.
         NotRun: the budget is used up.
     """
-    one = _pair if mode == "pairwise" else _single
+    one, columns = (_pair, PAIR) if mode == "pairwise" else (_single, SINGLE)
+    # All items are read before the first is paid for.
+    shown = [(item, [material_of_item(item, labels.file, name) for name in columns]) for item in labels.items.values()]
 
-    async def ask(item: Labelled, repeat: int) -> _Answer:
-        answer = await one(judging, rubric, labels.file, item, repeat)
+    async def ask(item: Labelled, materials: Sequence[Material], repeat: int) -> _Answer:
+        answer = await one(judging, rubric, item, materials, repeat)
         on_answer()
         return answer
 
-    asked = [ask(item, repeat) for repeat in range(1, repeats + 1) for item in labels.items.values()]
+    asked = [ask(item, materials, repeat) for repeat in range(1, repeats + 1) for item, materials in shown]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     for failed in answers:
         if isinstance(failed, BaseException):
@@ -80,15 +83,18 @@ class _Answer:
     usage: JudgeUsage
 
 
-async def _single(judging: Judging, rubric: Rubric, file: str, item: Labelled, repeat: int) -> _Answer:
-    verdict = await judging.verdict(rubric, material_of_item(item, file), repeat=repeat)
+async def _single(
+    judging: Judging, rubric: Rubric, item: Labelled, materials: Sequence[Material], repeat: int
+) -> _Answer:
+    verdict = await judging.verdict(rubric, materials[0], repeat=repeat)
     given = Given(item.item_id, _word(verdict), item.group, repeat=repeat, score=_score(verdict, rubric))
     return _Answer((given,), tuple(q for decision in verdict.decisions for q in decision.quotes), verdict.usage)
 
 
-async def _pair(judging: Judging, rubric: Rubric, file: str, item: Labelled, repeat: int) -> _Answer:
-    one, other = (material_of_item(item, file, name) for name in ("answer_1", "answer_2"))
-    preferred = await preference(judging, rubric, one, other, repeat=repeat)
+async def _pair(
+    judging: Judging, rubric: Rubric, item: Labelled, materials: Sequence[Material], repeat: int
+) -> _Answer:
+    preferred = await preference(judging, rubric, materials[0], materials[1], repeat=repeat)
     given = tuple(
         Given(item.item_id, _side(preferred, side), item.group, order, repeat)
         for order, side in zip(ORDERS, preferred.orders, strict=True)

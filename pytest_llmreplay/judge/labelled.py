@@ -12,7 +12,8 @@ from pytest_llmreplay.judge.material import Material
 from pytest_llmreplay.model.conversation import Message, Step, ToolCall
 from pytest_llmreplay.model.errors import UserError
 
-_PAIR = ("answer_1", "answer_2")
+SINGLE = ("answer",)
+PAIR = ("answer_1", "answer_2")
 
 
 def mode_of(labels: Labels) -> Mode:
@@ -22,8 +23,8 @@ def mode_of(labels: Labels) -> Mode:
         UserError: an item holds neither, or its label is not from the menu that fits.
     """
     items = labels.items.values()
-    mode: Mode = "pairwise" if any(name in item.cells for item in items for name in _PAIR) else "pointwise"
-    wanted, words = (_PAIR, ("1", "2")) if mode == "pairwise" else (("answer",), ("pass", "fail"))
+    mode: Mode = "pairwise" if any(name in item.cells for item in items for name in PAIR) else "pointwise"
+    wanted, words = (PAIR, ("1", "2")) if mode == "pairwise" else (SINGLE, ("pass", "fail"))
     if "order" in labels.by:
         raise UserError("has no place where the judge is asked: it asks in both orders", file=labels.file, key="order")
     for item in items:

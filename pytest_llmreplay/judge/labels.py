@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,12 +74,11 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Verdicts beside labels, by group; ids of items of which only one is there; off-menu words with their counts."""
+    """Verdicts beside labels, by group, and the ids of items of which only one is there."""
 
     groups: Mapping[str, Sequence[Judged]]
     without_label: tuple[str, ...]
     without_verdict: tuple[str, ...]
-    off_menu: Mapping[str, int]
 
 
 def labels_of(columns: Columns, file: str, slices: Sequence[str] = ()) -> Labels:
@@ -169,7 +168,6 @@ def join(labels: Labels, given: Sequence[Given]) -> Joined:
     groups: defaultdict[str, list[Judged]] = defaultdict(list)
     without_label: dict[str, None] = {}
     met: set[Key] = set()
-    off_menu: Counter[str] = Counter()
     for one in given:
         key = (one.item_id, one.group if "group" in by else None, one.order if "order" in by else None)
         item = known.get(key)
@@ -181,13 +179,11 @@ def join(labels: Labels, given: Sequence[Given]) -> Joined:
         judged = Judged(
             one.item_id, item.label, one.verdict, group, one.order, one.repeat, item.long, item.slices, one.score
         )
-        if not judged.on_menu:
-            off_menu[one.verdict] += 1
         groups[group].append(judged)
     if not groups:
         raise UserError("no verdict belongs to any of its items", file=labels.file, key="item_id")
     without_verdict = dict.fromkeys(key[0] for key in known if key not in met)
-    return Joined(dict(groups), tuple(without_label), tuple(without_verdict), dict(off_menu.most_common()))
+    return Joined(dict(groups), tuple(without_label), tuple(without_verdict))
 
 
 def word(value: Any) -> str:

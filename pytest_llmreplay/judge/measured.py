@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_llmreplay.judge.advice import Threshold, best_threshold
-from pytest_llmreplay.judge.agreement import Figures, Judged, by_slice, disagreements, figures_of
+from pytest_llmreplay.judge.agreement import Figures, Judged, by_slice, disagreements, figures_of, first_answers
 from pytest_llmreplay.judge.labels import Joined
 
 
@@ -38,7 +39,7 @@ def measure(joined: Joined) -> Measured:
         slices=by_slice(rows),
         thresholds={name: best_threshold(part) for name, part in joined.groups.items()},
         disagreements=tuple(disagreements(rows)),
-        off_menu=joined.off_menu,
+        off_menu=dict(Counter(row.verdict for row in first_answers(rows) if not row.on_menu).most_common()),
         without_label=joined.without_label,
         without_verdict=joined.without_verdict,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from pytest_llmreplay.judge.advice import HALF_WIDTH, Threshold, items_needed
@@ -16,13 +17,18 @@ _HEADERS = ("", "n", "off menu", "accuracy", "kappa", "95 % interval", "TPR", "T
 _DROPPABLE = (2, 9, 7, 6, 8, 3)
 _MOST = 10
 
+Evidence = Mapping[str, Sequence[str]]
+"""By item: what the judge pointed at."""
 
-def measured_text(measured: Measured, screen: Screen, min_kappa: float) -> str:
+
+def measured_text(
+    measured: Measured, screen: Screen, min_kappa: float, evidence: Evidence = MappingProxyType({})
+) -> str:
     """The figures of every group and slice, what was off the menu, what to read, and what more labels would do."""
-    return "\n\n".join(block for block in _blocks(measured, screen, min_kappa) if block)
+    return "\n\n".join(block for block in _blocks(measured, screen, min_kappa, evidence) if block)
 
 
-def measured_data(measured: Measured, min_kappa: float) -> dict[str, Any]:
+def measured_data(measured: Measured, min_kappa: float, evidence: Evidence = MappingProxyType({})) -> dict[str, Any]:
     """Everything as plain data for `--json`; what is not defined is null."""
     return {
         "groups": {name: dataclasses.asdict(figures) for name, figures in measured.groups.items()},
@@ -38,7 +44,7 @@ def measured_data(measured: Measured, min_kappa: float) -> dict[str, Any]:
             name: dataclasses.asdict(found) if found else None for name, found in measured.thresholds.items()
         },
         "items_needed": {name: needed(figures, min_kappa) for name, figures in measured.groups.items()},
-        "disagreements": [disagreement_data(row) for row in measured.disagreements],
+        "disagreements": [disagreement_data(row, evidence) for row in measured.disagreements],
     }
 
 
@@ -48,7 +54,7 @@ def needed(figures: Figures, min_kappa: float) -> dict[str, int | None]:
     return {"for_half_width": items_needed(figures, HALF_WIDTH), "for_floor": above}
 
 
-def disagreement_data(row: Judged) -> dict[str, Any]:
+def disagreement_data(row: Judged, evidence: Evidence) -> dict[str, Any]:
     """A verdict that differs from its label, as plain data."""
     return {
         "item_id": row.item_id,
@@ -56,16 +62,17 @@ def disagreement_data(row: Judged) -> dict[str, Any]:
         "order": row.order,
         "label": row.label,
         "verdict": row.verdict,
-        **{name: value for name, value in row.slices.items() if name not in ("item_id", "group")},
+        "slices": dict(row.slices),
+        "evidence": list(evidence.get(row.item_id, ())),
     }
 
 
-def _blocks(measured: Measured, screen: Screen, min_kappa: float) -> Iterator[str]:
+def _blocks(measured: Measured, screen: Screen, min_kappa: float, evidence: Evidence) -> Iterator[str]:
     yield _figures_table(measured.groups, screen)
     for column, values in measured.slices.items():
         yield f"By {one_line(column, 40)}\n{_figures_table(values, screen)}"
     yield "\n".join(screen.paragraph(line) for line in _remarks(measured, min_kappa))
-    yield _disagreements(measured.disagreements, screen)
+    yield _disagreements(measured.disagreements, screen, evidence)
 
 
 def _figures_table(groups: Mapping[str, Figures], screen: Screen) -> str:
@@ -129,7 +136,7 @@ def _advice(figures: Figures, threshold: Threshold | None, min_kappa: float, alo
         )
 
 
-def _disagreements(rows: Sequence[Judged], screen: Screen) -> str:
+def _disagreements(rows: Sequence[Judged], screen: Screen, evidence: Evidence) -> str:
     if not rows:
         return ""
     several = len({row.group for row in rows}) > 1
@@ -137,7 +144,8 @@ def _disagreements(rows: Sequence[Judged], screen: Screen) -> str:
     lines = [
         screen.line(
             f"{row.item_id}: label {row.label}, verdict {row.verdict}"
-            + "".join(f" [{text}]" for text in (row.group if several else None, row.order) if text),
+            + "".join(f" [{text}]" for text in (row.group if several else None, row.order) if text)
+            + "".join(f" “{quote}”" for quote in evidence.get(row.item_id, ())),
             "  ",
         )
         for row in rows[:most]
