@@ -21,6 +21,7 @@ _COMMANDS: Mapping[str, str] = {
     "gate": "pytest_llmreplay.cli.gate:gate",
     "golden": "pytest_llmreplay.cli.golden:golden",
     "init": "pytest_llmreplay.cli.init:init",
+    "judge": "pytest_llmreplay.cli.judge:judge",
     "local-model": "pytest_llmreplay.cli.local_model:local_model",
     "promote": "pytest_llmreplay.cli.promote:promote",
     "report": "pytest_llmreplay.cli.report:report",

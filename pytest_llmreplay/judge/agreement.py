@@ -27,18 +27,27 @@ MENU: Mapping[str, tuple[str, str]] = {
 class Judged:
     """A verdict beside the label of its item.
 
-    `order` names the presentation order, `repeat` tells apart answers to the same question (the least is the first).
-    `long` says whether a positive verdict sides with length: the answer is longer than most, or side 1 is the longer
-    one; None where lengths are equal or not known. `slices` are further columns of the item, such as its language.
+    `group` tells judges apart, `order` names the presentation order (a judge has two), `repeat` tells apart answers to
+    the same question (the least is the first). `long` says whether a positive verdict sides with length: the answer is
+    longer than most, or side 1 is the longer one; None where lengths are equal or not known. `slices` are further
+    columns of the item, such as its language.
+    `score` is what the judge decided by, from 0 to 1; None where it does not say.
     """
 
     item_id: str
     label: str
     verdict: str
+    group: str = ""
     order: str | None = None
     repeat: int = 1
     long: bool | None = None
     slices: Mapping[str, str] = field(default_factory=dict)
+    score: float | None = None
+
+    @property
+    def question(self) -> tuple[str, str, str | None]:
+        """What was asked, and of whom."""
+        return self.item_id, self.group, self.order
 
     @property
     def on_menu(self) -> bool:
@@ -123,12 +132,12 @@ def figures_of(judged: Iterable[Judged]) -> Figures:
 
 
 def first_answers(rows: Sequence[Judged]) -> list[Judged]:
-    """One verdict a question (an item in an order): the first that was given."""
-    first: dict[tuple[str, str | None], Judged] = {}
+    """One verdict a question (an item in an order, asked of one judge): the first that was given."""
+    first: dict[tuple[str, str, str | None], Judged] = {}
     for row in rows:
-        known = first.get((row.item_id, row.order))
+        known = first.get(row.question)
         if known is None or row.repeat < known.repeat:
-            first[row.item_id, row.order] = row
+            first[row.question] = row
     return list(first.values())
 
 
@@ -138,12 +147,13 @@ def order_agreement(asked: Iterable[Judged]) -> float | None:
     As the authors of LLMBar compute it: every answer other than the positive one is one class, off the menu or not
     (Zeng et al. 2024, Evaluating large language models at evaluating instruction following, ICLR).
     """
-    orders: dict[str, int] = {}
-    answers: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    orders: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    answers: defaultdict[tuple[str, str], dict[int, int]] = defaultdict(dict)
     for row in asked:
         if row.order is not None:
-            place = orders.setdefault(row.order, len(orders))
-            answers[row.item_id][place] = row.cell[1]
+            places = orders[row.group]
+            place = places.setdefault(row.order, len(places))
+            answers[row.item_id, row.group][place] = row.cell[1]
     table = [[0, 0], [0, 0]]
     for given in answers.values():
         if len(given) == 2:
@@ -154,14 +164,14 @@ def order_agreement(asked: Iterable[Judged]) -> float | None:
 
 def repeatability(rows: Iterable[Judged]) -> float | None:
     """The chance that two answers to one question are the same word, averaged over the questions asked repeatedly."""
-    answers: defaultdict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
+    answers: defaultdict[tuple[str, str, str | None], list[str]] = defaultdict(list)
     for row in rows:
-        answers[row.item_id, row.order][row.verdict] += 1
+        answers[row.question].append(row.verdict)
     shares = []
     for words in answers.values():
-        total = words.total()
-        if total > 1:
-            shares.append(sum(count * (count - 1) for count in words.values()) / (total * (total - 1)))
+        if len(words) > 1:
+            alike = sum(count * (count - 1) for count in Counter(words).values())
+            shares.append(alike / (len(words) * (len(words) - 1)))
     return _ratio(sum(shares), len(shares))
 
 

@@ -15,10 +15,6 @@ from pytest_llmreplay.judge.agreement import Figures
 from pytest_llmreplay.model.errors import UserError
 
 Mode = Literal["pointwise", "pairwise"]
-MIN_KAPPA = 0.6
-"""The floor where no gate says another."""
-MAX_AGE_DAYS = 90
-"""The age at which a calibration counts no more where no gate says another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +102,8 @@ def calibration_problem(
     rubric_digest: str,
     judge_digest: str,
     today: dt.date,
-    min_kappa: float = MIN_KAPPA,
-    max_age_days: int = MAX_AGE_DAYS,
+    min_kappa: float,
+    max_age_days: int,
     mode: Mode = "pointwise",
 ) -> str | None:
     """Why the judge's verdicts are advisory, in a few words; None when they count.
@@ -134,7 +130,8 @@ def kappa_problem(figures: Figures, min_kappa: float) -> str | None:
     interval = (
         f"kappa is {figures.kappa:.2f} (95 % {figures.kappa_low_by_item:.2f} to {figures.kappa_high_by_item:.2f})"
     )
-    if figures.kappa < min_kappa:
+    # A kappa that reaches the floor but for the rounding of a division reaches it.
+    if figures.kappa < min_kappa - 1e-9:
         return f"{interval}, below the floor of {min_kappa:g}"
     if figures.kappa_low_by_item <= 0:
         return f"{interval}: on {figures.items} items that may be chance"

@@ -64,8 +64,17 @@ class Judging:
         """Whether the model's replies are held to a JSON schema by whoever serves it."""
         return self._abilities.structured
 
-    async def verdict(self, rubric: Rubric, material: Material) -> Verdict:
+    def votes(self, repeat: int) -> range:
+        """The numbers of the votes of a verdict; one that is asked for again (from 1) has votes of its own."""
+        return range((repeat - 1) * self.judge.votes + 1, repeat * self.judge.votes + 1)
+
+    async def verdict(self, rubric: Rubric, material: Material, *, repeat: int = 1) -> Verdict:
         """The verdict on what a trial has to show; no reply off the menu is ever taken for a decision.
+
+        Args:
+            rubric: the criteria.
+            material: what the judge may be shown.
+            repeat: tells one asking for the same verdict from another.
 
         Raises:
             InfrastructureError: the judge could not be asked.
@@ -81,7 +90,7 @@ class Judging:
             asked = await self.ask(prompt, schema, number, logprobs=scored)
             return _vote(asked, rubric, evidence, scored=scored)
 
-        votes = await asyncio.gather(*map(vote, range(1, self.judge.votes + 1)), return_exceptions=True)
+        votes = await asyncio.gather(*map(vote, self.votes(repeat)), return_exceptions=True)
         for failed in votes:
             if isinstance(failed, BaseException):
                 raise failed

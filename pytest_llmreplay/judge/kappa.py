@@ -32,8 +32,8 @@ class Kappa:
 def cohen_kappa(table: Table) -> Kappa | None:
     """Kappa of a square table of counts, each count an independent item.
 
-    Where the raters agree on all items (or on none) the large-sample error is 0, which says nothing about the items
-    not seen; there the interval comes from Wilson's interval of the share of agreement, the marginals being held.
+    Where the raters agree on all items the large-sample error is 0, as if the items not seen were certain; there the
+    interval comes from Wilson's interval of the share of agreement, the marginals being held.
 
     Returns:
         None where kappa is not defined: no items, or both raters always give one and the same class.
@@ -100,7 +100,7 @@ def _influences(table: Table) -> list[list[float]] | None:
 def _with_interval(table: Table, error: float, units: int) -> Kappa:
     observed, chance = agreement(table)
     value = (observed - chance) / (1 - chance)
-    if observed in (0.0, 1.0) and chance > 0:
+    if observed == 1:
         low, high = ((share - chance) / (1 - chance) for share in wilson(observed, units))
     else:
         low, high = value - Z * error, value + Z * error

@@ -25,10 +25,12 @@ _PLACES: Sequence[Mapping[str, Side]] = (
 )
 
 
-async def preference(judging: Judging, rubric: Rubric, baseline: Material, candidate: Material) -> Preference:
+async def preference(
+    judging: Judging, rubric: Rubric, baseline: Material, candidate: Material, *, repeat: int = 1
+) -> Preference:
     """Which of two trajectories meets the rubric better; the judge is told nothing of either but what it did.
 
-    Each order is asked as often as the judge has votes.
+    Each order is asked as often as the judge has votes; `repeat` tells one asking for it from another.
 
     Raises:
         InfrastructureError: the judge could not be asked.
@@ -37,7 +39,7 @@ async def preference(judging: Judging, rubric: Rubric, baseline: Material, candi
     orders = (_shown(rubric, baseline, candidate), _shown(rubric, candidate, baseline))
     schema = pair_schema()
     prompts = [pair_prompt(rubric, shown, None if judging.structured else schema) for shown in orders]
-    votes = range(1, judging.judge.votes + 1)
+    votes = judging.votes(repeat)
     replies = await asyncio.gather(
         *(judging.ask(prompt, schema, number) for prompt in prompts for number in votes), return_exceptions=True
     )
