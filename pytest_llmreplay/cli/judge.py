@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from pytest_llmreplay.cli.judge_asking import Request, ask, keep, read_request, usage_data, usage_line
+from pytest_llmreplay.cli.judge_figures import Shown, floor_of
+from pytest_llmreplay.cli.judge_label import agree, label
 from pytest_llmreplay.model.errors import InfrastructureError, NotRun, UserError
 from pytest_llmreplay.providers.recorded import RecordMode
 from pytest_llmreplay.report.text import one_line, printable
@@ -31,6 +29,10 @@ _BELOW_FLOOR, _UNMEASURABLE = 1, 10
 @click.group()
 def judge() -> None:
     """Measure a judge against people, and collect the labels that it takes."""
+
+
+for _command in (agree, label):
+    judge.add_command(_command)
 
 
 @judge.command()
@@ -75,7 +77,7 @@ def calibrate(
         raise UserError("say what to measure: --judge FILE or --verdicts FILE")
     project = find_project(Path.cwd())
     known = labels_of(read_columns(labels), str(labels), slices)
-    shown = _Shown(_floor(project, min_kappa), as_json, verbose)
+    shown = Shown(floor_of(project, min_kappa), as_json, verbose)
     if verdicts is not None:
         measured = _measure_given(known, verdicts)
         shown.say(measured)
@@ -91,33 +93,6 @@ def calibrate(
     _exit(measured, min_kappa)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """How figures are shown, and the floor that they are held against."""
-
-    floor: float
-    as_json: bool
-    verbose: bool
-
-    def say(
-        self,
-        measured: Measured,
-        data: Mapping[str, Any] = MappingProxyType({}),
-        lines: Sequence[str] = (),
-        evidence: Mapping[str, Sequence[str]] = MappingProxyType({}),
-    ) -> None:
-        """Print the figures, and below them what belongs to them alone as plain data or as paragraphs."""
-        from pytest_llmreplay.cli.terminal import echo, screen_of
-        from pytest_llmreplay.report.calibration import measured_data, measured_text
-
-        if self.as_json:
-            everything = {**measured_data(measured, self.floor, evidence), **data}
-            click.echo(json.dumps(everything, indent=2, ensure_ascii=False, allow_nan=False))
-            return
-        screen = screen_of(quiet=False, verbose=self.verbose)
-        echo("\n\n".join([measured_text(measured, screen, self.floor, evidence), *map(screen.paragraph, lines)]))
-
-
 def _measure_given(known: Labels, verdicts: Path) -> Measured:
     from pytest_llmreplay.judge.labels import join, verdicts_of
     from pytest_llmreplay.judge.measured import measure
@@ -126,7 +101,7 @@ def _measure_given(known: Labels, verdicts: Path) -> Measured:
     return measure(join(known, verdicts_of(read_columns(verdicts, _VERDICT_COLUMNS), str(verdicts))))
 
 
-def _measure_judge(project: Project, request: Request, known: Labels, shown: _Shown) -> Measured:
+def _measure_judge(project: Project, request: Request, known: Labels, shown: Shown) -> Measured:
     from pytest_llmreplay.judge.calibration import kappa_problem
     from pytest_llmreplay.judge.labelled import mode_of
     from pytest_llmreplay.judge.labels import join
@@ -152,17 +127,6 @@ def _standing(problem: str | None) -> str:
     if problem is None:
         return "The judge holds: its verdicts count, until it or its rubric changes or the calibration is too old."
     return f"The judge fails: {problem}. Its verdicts are advisory: they are shown and never turn an item red."
-
-
-def _floor(project: Project, min_kappa: float | None) -> float:
-    """The floor that was asked for, else that of the project's gate."""
-    from pytest_llmreplay.compare.policy import JudgeRule
-    from pytest_llmreplay.config.gate import load_gate
-
-    if min_kappa is not None:
-        return min_kappa
-    gate = project.configs / "gate.yaml"
-    return (load_gate(gate).judge if gate.is_file() else JudgeRule()).min_kappa
 
 
 def _exit(measured: Measured, min_kappa: float | None) -> None:
