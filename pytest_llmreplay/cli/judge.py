@@ -81,15 +81,17 @@ def calibrate(
     if verdicts is not None:
         measured = _measure_given(known, verdicts)
         shown.say(measured)
-        following = ["pytest-llmreplay", "judge", "calibrate", str(labels), "--judge", _JUDGE]
+        following = shlex.join(["pytest-llmreplay", "judge", "calibrate", str(labels), "--judge", _JUDGE])
     else:
         request = read_request(
             project, judge_file or Path(_JUDGE), rubric, repeats=repeats, record=record, max_cost_usd=max_cost
         )
-        measured = _measure_judge(project, request, known, shown)
-        following = ["pytest", "golden/"]
+        measured, holds = _measure_judge(project, request, known, shown)
+        following = (
+            "pytest golden/" if holds else "read the disagreements, sharpen the rubric there, and calibrate again"
+        )
     if not as_json:
-        click.echo(f"\nnext: {shlex.join(following)}")
+        click.echo(f"\nnext: {following}")
     _exit(measured, min_kappa)
 
 
@@ -101,7 +103,8 @@ def _measure_given(known: Labels, verdicts: Path) -> Measured:
     return measure(join(known, verdicts_of(read_columns(verdicts, _VERDICT_COLUMNS), str(verdicts))))
 
 
-def _measure_judge(project: Project, request: Request, known: Labels, shown: Shown) -> Measured:
+def _measure_judge(project: Project, request: Request, known: Labels, shown: Shown) -> tuple[Measured, bool]:
+    """The figures of the judge, and whether its verdicts count with them."""
     from pytest_llmreplay.judge.calibration import kappa_problem
     from pytest_llmreplay.judge.labelled import mode_of
     from pytest_llmreplay.judge.labels import join
@@ -120,7 +123,7 @@ def _measure_judge(project: Project, request: Request, known: Labels, shown: Sho
     lines = [_standing(problem), f"Kept in {project.relative(path)}. {usage_line(answers)}"]
     evidence = {item: [quote.text for quote in quotes] for item, quotes in answers.evidence.items()}
     shown.say(measured, data, lines, evidence)
-    return measured
+    return measured, problem is None
 
 
 def _standing(problem: str | None) -> str:
