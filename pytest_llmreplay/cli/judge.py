@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from pytest_llmreplay.cli.judge_asking import Request, ask, keep, read_request, usage_data, usage_line
+from pytest_llmreplay.cli.judge_pairwise import pairwise
 from pytest_llmreplay.model.errors import InfrastructureError, NotRun, UserError
 from pytest_llmreplay.providers.recorded import RecordMode
 from pytest_llmreplay.report.text import one_line, printable
@@ -156,13 +157,9 @@ def _standing(problem: str | None) -> str:
 
 def _floor(project: Project, min_kappa: float | None) -> float:
     """The floor that was asked for, else that of the project's gate."""
-    from pytest_llmreplay.compare.policy import JudgeRule
-    from pytest_llmreplay.config.gate import load_gate
+    from pytest_llmreplay.config.gate import judge_rule
 
-    if min_kappa is not None:
-        return min_kappa
-    gate = project.configs / "gate.yaml"
-    return (load_gate(gate).judge if gate.is_file() else JudgeRule()).min_kappa
+    return judge_rule(project.configs / "gate.yaml").min_kappa if min_kappa is None else min_kappa
 
 
 def _exit(measured: Measured, min_kappa: float | None) -> None:
@@ -176,3 +173,6 @@ def _exit(measured: Measured, min_kappa: float | None) -> None:
             click.echo(f"{one_line(name)}: {problem}", err=True)
     if any(problems.values()):
         click.get_current_context().exit(_BELOW_FLOOR)
+
+
+judge.add_command(pairwise)
