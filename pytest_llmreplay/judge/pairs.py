@@ -51,7 +51,7 @@ def pairs_of(
         case, rubric = cases.get(case_id), rubrics.get(case_id)
         problem = _problem(case, found.get(baseline), found.get(candidate))
         if problem is not None or case is None or rubric is None:
-            reasons[problem or "have no rubric"] += 1
+            reasons[problem or "without a rubric"] += 1
             continue
         first, second = (
             material_of_outcome(case, found[name], reference=_reference(case)) for name in (baseline, candidate)
@@ -62,11 +62,11 @@ def pairs_of(
 
 def _problem(case: Case | None, first: Outcome | None, second: Outcome | None) -> str | None:
     if first is None or second is None:
-        return "ran on one of the two only"
+        return "of one variant only"
     if first.answer is None or second.answer is None:
-        return "were not answered by both"
+        return "not answered by both"
     if case is None or any(o.case_digest and o.case_digest != case.content_digest for o in (first, second)):
-        return "belong to cases that have changed since"
+        return "of a case that has changed since"
     return None
 
 
