@@ -56,6 +56,7 @@ def gate(
     from pytest_llmreplay.config.gate import load_gate
     from pytest_llmreplay.report.commands import reproduce_commands
     from pytest_llmreplay.report.gating import calibrations_of, gate_of, judge_evidence
+    from pytest_llmreplay.report.judged import judge_lines
 
     project = find_project(Path.cwd())
     written = load_gate(policy or project.configs / "gate.yaml")
@@ -75,7 +76,7 @@ def gate(
     commands = reproduce_commands(material.rows, comparison.candidate, material.runs)
     if evidence is not None:
         _write_evidence(evidence, decision, comparison, written, waivers, material)
-    _write_markdown(markdown, comparison, decision, commands)
+    _write_markdown(markdown, comparison, decision, commands, list(judge_lines(material.compared)))
     _print(decision, commands, material, as_json=as_json, quiet=quiet, verbose=verbose)
     click.get_current_context().exit(decision.exit_code)
 
@@ -104,15 +105,17 @@ def _write_evidence(
     write_text_atomically(path, json.dumps(data, indent=2, default=str) + "\n")
 
 
-def _write_markdown(path: Path | None, comparison: Comparison, decision: Decision, commands: Mapping[str, str]) -> None:
-    from pytest_llmreplay.cli.terminal import on_github
+def _write_markdown(
+    path: Path | None, comparison: Comparison, decision: Decision, commands: Mapping[str, str], judge: list[str]
+) -> None:
+    from pytest_llmreplay.report.fence import on_github
     from pytest_llmreplay.report.markdown import markdown_text
     from pytest_llmreplay.store.atomic import write_text_atomically, writing
 
     summary = os.environ.get("GITHUB_STEP_SUMMARY") if on_github() else None
     if path is None and not summary:
         return
-    text = markdown_text(comparison, decision, commands=commands)
+    text = markdown_text(comparison, decision, commands=commands, judge=judge)
     if path is not None:
         write_text_atomically(path, text)
     if summary:
@@ -129,8 +132,9 @@ def _print(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    from pytest_llmreplay.cli.terminal import echo, on_github, screen_of
+    from pytest_llmreplay.cli.terminal import echo, screen_of
     from pytest_llmreplay.report.decision import decision_text
+    from pytest_llmreplay.report.fence import on_github
     from pytest_llmreplay.report.github import annotation_lines
 
     if as_json:

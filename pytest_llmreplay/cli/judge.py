@@ -11,6 +11,7 @@ import click
 from pytest_llmreplay.cli.judge_asking import Request, ask, keep, read_request, usage_data, usage_line
 from pytest_llmreplay.cli.judge_figures import Shown, floor_of
 from pytest_llmreplay.cli.judge_label import agree, label
+from pytest_llmreplay.cli.judge_pairwise import pairwise
 from pytest_llmreplay.model.errors import InfrastructureError, NotRun, UserError
 from pytest_llmreplay.providers.recorded import RecordMode
 from pytest_llmreplay.report.text import one_line, printable
@@ -31,7 +32,7 @@ def judge() -> None:
     """Measure a judge against people, and collect the labels that it takes."""
 
 
-for _command in (agree, label):
+for _command in (agree, label, pairwise):
     judge.add_command(_command)
 
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from pytest_llmreplay.model.rubric import Rubric
     from pytest_llmreplay.providers.recorded import RecordMode
 
-_WAIT_S = 60.0
-
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -66,27 +64,16 @@ def ask(project: Project, request: Request, labels: Labels, mode: Mode) -> Answe
         NotRun: the budget is used up.
         UserError: an item holds something that cannot be shown.
     """
-    from pytest_llmreplay.model.variant import Environment
-    from pytest_llmreplay.providers.budget import Budget
-    from pytest_llmreplay.session.compose import Workshop
-    from pytest_llmreplay.session.judging import build_judging
-    from pytest_llmreplay.store.recordings import RecordingStore
+    from pytest_llmreplay.session.asking import opened_judging
 
-    recordings = RecordingStore(project.state / "recordings", [project.root / "golden" / "cassettes"])
-    recordings.seal_abandoned()
-    workshop = Workshop(
-        root=project.root,
-        environment=Environment(),
-        recordings=recordings,
+    with opened_judging(
+        project.root,
+        request.judge,
         record=request.record,
-        budget=Budget(max_cost_usd=request.max_cost_usd),
-        wait_s=_WAIT_S,
+        max_cost_usd=request.max_cost_usd,
         notice=lambda notice: click.echo(notice, err=True),
-    )
-    try:
-        return asyncio.run(_asked(build_judging(request.judge, workshop), request, labels, mode))
-    finally:
-        recordings.close()
+    ) as judging:
+        return asyncio.run(_asked(judging, request, labels, mode))
 
 
 def keep(

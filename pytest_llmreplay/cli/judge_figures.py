@@ -44,10 +44,6 @@ class Shown:
 
 def floor_of(project: Project, min_kappa: float | None) -> float:
     """The floor that was asked for, else that of the project's gate."""
-    from pytest_llmreplay.compare.policy import JudgeRule
-    from pytest_llmreplay.config.gate import load_gate
+    from pytest_llmreplay.config.gate import judge_rule
 
-    if min_kappa is not None:
-        return min_kappa
-    gate = project.configs / "gate.yaml"
-    return (load_gate(gate).judge if gate.is_file() else JudgeRule()).min_kappa
+    return judge_rule(project.configs / "gate.yaml").min_kappa if min_kappa is None else min_kappa

@@ -74,9 +74,11 @@ def report(
     if html is not None:
         _write(html, _html(project, material, comparison, decision, commands))
     if markdown is not None:
+        from pytest_llmreplay.report.judged import judge_lines
         from pytest_llmreplay.report.markdown import markdown_text
 
-        _write(markdown, markdown_text(comparison, decision, commands=commands))
+        judge = list(judge_lines(material.compared))
+        _write(markdown, markdown_text(comparison, decision, commands=commands, judge=judge))
     if junit is not None:
         from pytest_llmreplay.report.junit import junit_text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pytest_llmreplay.model.case import Case
@@ -54,7 +55,7 @@ def _lines(trial: Trial, command: str) -> Iterator[str]:
     if len(outcome.reasons) > _MOST_REASONS:
         yield f"  (+{len(outcome.reasons) - _MOST_REASONS} more reasons in the outcome)"
     if outcome.verdict is not None:
-        yield from _listed("judged", list(verdict_lines(outcome.verdict)), _MOST_JUDGED)
+        yield from _listed("judged", list(verdict_lines(asdict(outcome.verdict))), _MOST_JUDGED)
     if outcome.divergence is not None:
         divergence = outcome.divergence
         yield f"diverged   turn {divergence.turn}, call {divergence.step}"

@@ -12,7 +12,7 @@ from tabulate import tabulate
 
 from pytest_llmreplay.compare.ratchet import item_verdict
 from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus
-from pytest_llmreplay.report.judged import judge_text
+from pytest_llmreplay.report.judged import judge_lines
 from pytest_llmreplay.report.text import one_line, printable
 
 _MOST_NAMES = 10
@@ -39,7 +39,7 @@ def _blocks(view: RunView) -> Iterator[str]:
         yield from _comparisons(view)
     elif len(view.variants) > 1:
         yield "No baseline is named, so nothing is compared; add --llmreplay-baseline NAME."
-    yield judge_text(view.outcomes)
+    yield _judge(view)
     yield _regressed(view)
     yield _now_passing(view)
     yield _troubles(view)
@@ -100,6 +100,12 @@ def _regressed(view: RunView) -> str:
         why = f": {outcome.reasons[0].code}" if outcome.reasons else ""
         lines.append(f"  {outcome.case_id} [{outcome.variant}-{outcome.trial}] ({outcome.kind}){why}")
     return "\n".join([*lines, *_more(len(red))])
+
+
+def _judge(view: RunView) -> str:
+    from pytest_llmreplay.model.outcome import outcome_row
+
+    return "\n".join(judge_lines(outcome_row(outcome) for outcome in view.outcomes if outcome.verdict is not None))
 
 
 def _now_passing(view: RunView) -> str:

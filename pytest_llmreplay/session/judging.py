@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_llmreplay.compare.policy import JudgeRule
 from pytest_llmreplay.config import load_judge, rubric_of
-from pytest_llmreplay.config.gate import load_gate
+from pytest_llmreplay.config.gate import judge_rule
 from pytest_llmreplay.judge.applied import JudgedPart, applied
 from pytest_llmreplay.judge.calibration import (
     Calibration,
@@ -68,8 +68,7 @@ def load_power(settings: Settings, today: dt.date) -> Power:
     Raises:
         UserError: a mistake in the judge's file, its calibrations or the gate.
     """
-    gate = settings.gate or settings.configs / "gate.yaml"
-    rule = load_gate(gate).judge if settings.gate is not None or gate.is_file() else JudgeRule()
+    rule = judge_rule(settings.gate or settings.configs / "gate.yaml")
     if settings.judge is None:
         return Power(None, rule, today)
     calibrations = read_calibrations(calibration_path(settings.judge))
