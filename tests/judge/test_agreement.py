@@ -151,3 +151,12 @@ def test_judges_that_name_their_orders_differently_can_be_pooled():
         Judged("a", "1", "2", "y", "first"), Judged("a", "1", "2", "y", "second"),
     ]  # fmt: skip
     assert order_agreement(rows) == cohen_kappa([[0, 1], [0, 1]]).value
+
+
+@pytest.mark.parametrize(("right", "needed"), [(90, 35), (85, 196)])
+def test_the_labels_that_the_documentation_names_for_an_interval_above_the_floor(right, needed):
+    half, wrong = right // 2, (100 - right) // 2
+    pairs = [("pass", "pass")] * half + [("fail", "fail")] * (right - half)
+    pairs += [("pass", "fail")] * wrong + [("fail", "pass")] * (100 - right - wrong)
+    found = figures_of(judged(*pairs))
+    assert items_needed(found, found.kappa - 0.6) == pytest.approx(needed, abs=2)
