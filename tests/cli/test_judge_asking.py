@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from pytest_llmreplay.judge.calibration import calibration_problem, read_calibrations
+from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.providers.local_model import fetch
 from tests.loopback import completion, serving, status
 
 RUBRIC = """kind: rubric
@@ -245,3 +249,21 @@ def test_an_item_that_cannot_be_judged_is_one_sentence(program_in, project, labe
 
 def test_without_a_judge_and_without_verdicts_there_is_nothing_to_measure(program_in, labels):
     assert "say what to measure" in program_in.mistake("judge", "calibrate", labels(pointwise(2)))
+
+
+def test_the_embedded_model_of_the_demo_is_measured_and_fails(program_in, project):
+    pytest.importorskip("xllamacpp")
+    try:
+        fetch()
+    except UserError as error:
+        pytest.skip(f"the embedded model cannot be had: {error}")
+    root = Path(__file__).parents[2]
+    for name in ("judge.yaml", "rubrics/support.yaml"):
+        shutil.copy(root / "configs" / name, project / "configs" / name)
+    four = (root / "examples" / "labels.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:4]
+    (project / "labels.jsonl").write_text("".join(four), encoding="utf-8")
+    result = calibrate(program_in, "labels.jsonl", "--repeats", "1")
+    assert "The judge fails: " in result.output
+    assert "Its verdicts are advisory" in " ".join(result.output.split())
+    (kept,) = read_calibrations(project / "configs" / "judge.calibration.json")
+    assert (kept.model, kept.figures.n, kept.figures.off_menu) == ("local/smollm2", 4, 0)
