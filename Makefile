@@ -5,6 +5,7 @@ BIN := .venv/bin
 
 demo: .venv/demo.stamp
 	@$(BIN)/pytest-llmreplay local-model fetch
+	@$(BIN)/pytest-llmreplay judge calibrate examples/labels.jsonl --judge configs/judge.yaml --repeats 1
 	@$(BIN)/pytest golden/ --llmreplay-variant configs/v1.yaml --llmreplay-variant configs/v2.yaml \
 		--llmreplay-baseline v1; code=$$?; \
 	if [ $$code -eq 1 ]; then echo; echo "V2 breaks what V1 did right (the red items above): a gate would stop this deploy."; \
@@ -24,6 +25,7 @@ proof: .venv/dev.stamp
 	$(BIN)/python benchmarks/mutations.py $(SHARED)/samples
 	$(BIN)/python benchmarks/redaction.py
 	$(BIN)/python benchmarks/judge_attacks.py
+	$(BIN)/python benchmarks/judge.py $(SHARED)/data
 	$(BIN)/python benchmarks/replay.py --bench $(SHARED)/bench
 
 lint: .venv/dev.stamp

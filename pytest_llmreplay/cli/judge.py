@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from pytest_llmreplay.cli.judge_asking import Request, ask, keep, read_request, usage_data, usage_line
+from pytest_llmreplay.cli.judge_figures import Shown, floor_of
+from pytest_llmreplay.cli.judge_label import agree, label
 from pytest_llmreplay.cli.judge_pairwise import pairwise
 from pytest_llmreplay.model.errors import InfrastructureError, NotRun, UserError
 from pytest_llmreplay.providers.recorded import RecordMode
@@ -32,6 +30,10 @@ _BELOW_FLOOR, _UNMEASURABLE = 1, 10
 @click.group()
 def judge() -> None:
     """Measure a judge against people, and collect the labels that it takes."""
+
+
+for _command in (agree, label, pairwise):
+    judge.add_command(_command)
 
 
 @judge.command()
@@ -76,47 +78,22 @@ def calibrate(
         raise UserError("say what to measure: --judge FILE or --verdicts FILE")
     project = find_project(Path.cwd())
     known = labels_of(read_columns(labels), str(labels), slices)
-    shown = _Shown(_floor(project, min_kappa), as_json, verbose)
+    shown = Shown(floor_of(project, min_kappa), as_json, verbose)
     if verdicts is not None:
         measured = _measure_given(known, verdicts)
         shown.say(measured)
-        following = ["pytest-llmreplay", "judge", "calibrate", str(labels), "--judge", _JUDGE]
+        following = shlex.join(["pytest-llmreplay", "judge", "calibrate", str(labels), "--judge", _JUDGE])
     else:
         request = read_request(
             project, judge_file or Path(_JUDGE), rubric, repeats=repeats, record=record, max_cost_usd=max_cost
         )
-        measured = _measure_judge(project, request, known, shown)
-        following = ["pytest", "golden/"]
+        measured, holds = _measure_judge(project, request, known, shown)
+        following = (
+            "pytest golden/" if holds else "read the disagreements, sharpen the rubric there, and calibrate again"
+        )
     if not as_json:
-        click.echo(f"\nnext: {shlex.join(following)}")
+        click.echo(f"\nnext: {following}")
     _exit(measured, min_kappa)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """How figures are shown, and the floor that they are held against."""
-
-    floor: float
-    as_json: bool
-    verbose: bool
-
-    def say(
-        self,
-        measured: Measured,
-        data: Mapping[str, Any] = MappingProxyType({}),
-        lines: Sequence[str] = (),
-        evidence: Mapping[str, Sequence[str]] = MappingProxyType({}),
-    ) -> None:
-        """Print the figures, and below them what belongs to them alone as plain data or as paragraphs."""
-        from pytest_llmreplay.cli.terminal import echo, screen_of
-        from pytest_llmreplay.report.calibration import measured_data, measured_text
-
-        if self.as_json:
-            everything = {**measured_data(measured, self.floor, evidence), **data}
-            click.echo(json.dumps(everything, indent=2, ensure_ascii=False, allow_nan=False))
-            return
-        screen = screen_of(quiet=False, verbose=self.verbose)
-        echo("\n\n".join([measured_text(measured, screen, self.floor, evidence), *map(screen.paragraph, lines)]))
 
 
 def _measure_given(known: Labels, verdicts: Path) -> Measured:
@@ -127,7 +104,8 @@ def _measure_given(known: Labels, verdicts: Path) -> Measured:
     return measure(join(known, verdicts_of(read_columns(verdicts, _VERDICT_COLUMNS), str(verdicts))))
 
 
-def _measure_judge(project: Project, request: Request, known: Labels, shown: _Shown) -> Measured:
+def _measure_judge(project: Project, request: Request, known: Labels, shown: Shown) -> tuple[Measured, bool]:
+    """The figures of the judge, and whether its verdicts count with them."""
     from pytest_llmreplay.judge.calibration import kappa_problem
     from pytest_llmreplay.judge.labelled import mode_of
     from pytest_llmreplay.judge.labels import join
@@ -146,20 +124,13 @@ def _measure_judge(project: Project, request: Request, known: Labels, shown: _Sh
     lines = [_standing(problem), f"Kept in {project.relative(path)}. {usage_line(answers)}"]
     evidence = {item: [quote.text for quote in quotes] for item, quotes in answers.evidence.items()}
     shown.say(measured, data, lines, evidence)
-    return measured
+    return measured, problem is None
 
 
 def _standing(problem: str | None) -> str:
     if problem is None:
         return "The judge holds: its verdicts count, until it or its rubric changes or the calibration is too old."
     return f"The judge fails: {problem}. Its verdicts are advisory: they are shown and never turn an item red."
-
-
-def _floor(project: Project, min_kappa: float | None) -> float:
-    """The floor that was asked for, else that of the project's gate."""
-    from pytest_llmreplay.config.gate import judge_rule
-
-    return judge_rule(project.configs / "gate.yaml").min_kappa if min_kappa is None else min_kappa
 
 
 def _exit(measured: Measured, min_kappa: float | None) -> None:
@@ -173,6 +144,3 @@ def _exit(measured: Measured, min_kappa: float | None) -> None:
             click.echo(f"{one_line(name)}: {problem}", err=True)
     if any(problems.values()):
         click.get_current_context().exit(_BELOW_FLOOR)
-
-
-judge.add_command(pairwise)

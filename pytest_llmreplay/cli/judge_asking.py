@@ -52,7 +52,7 @@ def read_request(
     """
     from pytest_llmreplay.config import load_judge, load_rubric
 
-    file = rubric or _only_rubric(project)
+    file = rubric or only_rubric(project)
     return Request(load_judge(judge), judge, load_rubric(file), file, repeats, record, max_cost_usd)
 
 
@@ -147,7 +147,12 @@ def _progress(length: int) -> Iterator[Callable[[], None]]:
         yield lambda: bar.update(1)
 
 
-def _only_rubric(project: Project) -> Path:
+def only_rubric(project: Project) -> Path:
+    """The rubric in `configs/rubrics/`.
+
+    Raises:
+        UserError: there is none, or more than one.
+    """
     folder = project.configs / "rubrics"
     found = sorted(folder.glob("*.yaml"))
     if not found:

@@ -41,16 +41,14 @@ def best_threshold(rows: Sequence[Judged]) -> Threshold | None:
     """The score from which a pass agrees best with the labels, by Cohen's kappa; of equals the highest.
 
     Returns:
-        None where there are fewer than two different scores, or no threshold gives a defined kappa.
+        None where there are fewer than two different scores, or no threshold agrees better than chance.
     """
     scored = first_answers([row for row in rows if row.score is not None])
     scores = sorted({row.score for row in scored if row.score is not None})
-    if len(scores) < 2:
+    found = [(kappa.value, score) for score in scores[1:] if (kappa := cohen_kappa(_table_at(scored, score)))]
+    value, score = max(found, default=(0.0, 0.0))
+    if value <= 0:
         return None
-    found = [(kappa.value, score) for score in scores if (kappa := cohen_kappa(_table_at(scored, score)))]
-    if not found:
-        return None
-    value, score = max(found)
     now = cohen_kappa(_table([row.cell for row in scored if row.on_menu]))
     return Threshold(score, value, now.value if now else None)
 

@@ -120,7 +120,7 @@ def _advice(figures: Figures, threshold: Threshold | None, min_kappa: float, alo
             f"Length: verdicts side with the longer answer more often than labels do by {100 * bias.value:+.1f} points "
             f"(95 % {100 * bias.low:+.1f} to {100 * bias.high:+.1f})."
         )
-    if threshold is not None:
+    if threshold is not None and threshold.kappa > (threshold.kappa_now or 0.0) + 1e-9:
         now = "" if threshold.kappa_now is None else f" instead of {threshold.kappa_now:.2f}"
         yield (
             f"Threshold: passing from {threshold.score:g} on would give kappa {threshold.kappa:.2f}{now} on these "
@@ -162,10 +162,20 @@ def most_of_ids(ids: Sequence[str]) -> list[str]:
 
 
 def _interval(figures: Figures) -> str:
-    if figures.kappa_low_by_item is None or figures.kappa_high_by_item is None:
+    # No width: labels or verdicts are all of one class, and kappa is 0 by construction.
+    if (
+        figures.kappa_low_by_item is None
+        or figures.kappa_high_by_item is None
+        or figures.kappa_low == figures.kappa_high
+    ):
         return "-"
-    return f"{figures.kappa_low_by_item:.2f} to {figures.kappa_high_by_item:.2f}"
+    return f"{_rounded(figures.kappa_low_by_item, 2)} to {_rounded(figures.kappa_high_by_item, 2)}"
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return "-" if value is None else _rounded(value, 3)
+
+
+def _rounded(value: float, digits: int) -> str:
+    # A zero has no sign.
+    return f"{round(value, digits) + 0.0:.{digits}f}"

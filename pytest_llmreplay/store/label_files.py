@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,24 @@ def read_columns(path: Path, wanted: Collection[str] | None = None) -> Columns:
     read = _READERS.get(path.suffix.lower())
     if read is None:
         raise UserError("has an unknown ending", file=str(path), value=path.suffix, allowed=sorted(_READERS))
-    try:
+    with _reading(path):
         return read(path, wanted)
+
+
+def read_json_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a JSONL file.
+
+    Raises:
+        UserError: the file cannot be read, or a line is no JSON object.
+    """
+    with _reading(path):
+        return list(_json_rows(path))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UserError(f"cannot be read: {reason_of(error)}", file=str(path)) from error
     except UnicodeDecodeError as error:
