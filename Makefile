@@ -24,6 +24,7 @@ proof: .venv/dev.stamp
 	$(BIN)/python benchmarks/bfcl_agreement.py
 	$(BIN)/python benchmarks/mutations.py $(SHARED)/samples
 	$(BIN)/python benchmarks/redaction.py
+	$(BIN)/python benchmarks/judge_attacks.py
 	$(BIN)/python benchmarks/judge.py $(SHARED)/data
 	$(BIN)/python benchmarks/replay.py --bench $(SHARED)/bench
 

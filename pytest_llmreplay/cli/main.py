@@ -25,6 +25,7 @@ _COMMANDS: Mapping[str, str] = {
     "local-model": "pytest_llmreplay.cli.local_model:local_model",
     "promote": "pytest_llmreplay.cli.promote:promote",
     "report": "pytest_llmreplay.cli.report:report",
+    "rubric": "pytest_llmreplay.cli.rubric:rubric",
     "traces": "pytest_llmreplay.cli.traces:traces",
     "validate": "pytest_llmreplay.cli.validate:validate",
     "waive": "pytest_llmreplay.cli.waive:waive",
