@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from pytest_llmreplay.store.cases import read_cases
-from tests.cli.conftest import Program
 from tests.shared_data import shared
 
 ROOT = Path(__file__).parents[2]
@@ -28,49 +27,48 @@ EXPORTS = {
 
 
 @pytest.fixture
-def project(pytester, monkeypatch):
+def project(program_in, monkeypatch):
     monkeypatch.setenv("PYTEST_LLMREPLAY_REDACTION_KEY", "a key for the tests only")
-    pytester.makeini("[pytest]\n")
-    (pytester.path / "configs").mkdir()
-    return pytester
+    (program_in.root / "configs").mkdir()
+    return program_in
 
 
 def promoted(project, command, source):
-    """Run the command as it is written over a copy of `source`, then pytest as it is written; the case and the run."""
+    """Run the command as it is written over a copy of `source`; the case and what was said."""
     export = command.split()[1]
-    shutil.copytree(source, project.path / export)
+    shutil.copytree(source, project.root / export)
     for name, text in FILES.items():
-        (project.path / name).write_text(text.replace("exports/langfuse", export), encoding="utf-8")
-    said = Program(project.path)(*command.split()).output
-    assert yaml.safe_load(FILES["configs/v1.yaml"])["target"]["type"] == "traces"
-    (path,) = (project.path / "golden").rglob("*.parquet")
+        (project.root / name).write_text(text.replace("exports/langfuse", export), encoding="utf-8")
+    said = project(*command.split()).output
+    (path,) = (project.root / "golden").rglob("*.parquet")
     (case,) = read_cases(path)
-    return case, said, project.runpytest_inprocess(*PYTEST[0].split(), "-p", "no:cacheprovider", "-rx")
+    return case, said
 
 
 def test_the_page_shows_the_five_vendors():
     assert [command.split()[1] for command in COMMANDS] == [f"exports/{name}" for name in EXPORTS]
     assert len(PYTEST) == 1
+    assert yaml.safe_load(FILES["configs/v1.yaml"])["target"]["type"] == "traces"
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: Path(command.split()[1]).name)
 def test_the_sample_of_each_vendor_becomes_a_case_that_fails_on_production(project, command):
     sample, _ = EXPORTS[Path(command.split()[1]).name]
-    case, said, run = promoted(project, command, shared("samples", sample))
+    case, said = promoted(project, command, shared("samples", sample))
     assert "proof: fails on production (forbidden_call, wrong_name)" in said
     assert "1 case written" in said
     assert (case.kind, case.status, case.turn) == ("incident", "open", 2)
     assert case.recorded_results[-1].name == "update_shipping_address"
     assert "12 Elm Street" not in repr(case)
-    run.assert_outcomes(xfailed=1)
-    run.stdout.fnmatch_lines(["*known, still failing*"])
+    printed = project.pytest(*PYTEST[0].split(), "-rx")
+    assert "1 xfailed" in printed
+    assert "known, still failing" in printed
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: Path(command.split()[1]).name)
 def test_the_projects_own_capture_of_each_vendor_does_too(project, command):
     """The customer of the captures says goodbye last: no order was looked up then, so the same expectation fails."""
     _, capture = EXPORTS[Path(command.split()[1]).name]
-    case, said, run = promoted(project, command, CAPTURES / capture)
+    case, said = promoted(project, command, CAPTURES / capture)
     assert "proof: fails on production (missing_call)" in said
     assert (case.kind, case.status, case.turn) == ("incident", "open", 3)
-    run.assert_outcomes(xfailed=1)
