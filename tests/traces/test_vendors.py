@@ -1,6 +1,7 @@
 """`langfuse:` and `langsmith:` against a loopback server that answers as the captured samples do."""
 
 import base64
+import contextlib
 import json
 import threading
 import urllib.parse
@@ -29,11 +30,13 @@ class Vendor:
                 url = urllib.parse.urlsplit(self.path)
                 vendor.seen.append((self.command, url.path, dict(self.headers)))
                 status, value = vendor.answer(self.command, url.path, dict(urllib.parse.parse_qsl(url.query)), body)
-                data = json.dumps(value).encode()
+                data = value if isinstance(value, bytes) else json.dumps(value).encode()
                 self.send_response(status)
                 if status in (301, 302):
                     self.send_header("Location", value)
-                self.send_header("Content-Length", str(len(data)))
+                if status == 429:
+                    self.send_header("Retry-After", "0")
+                self.send_header("Content-Length", str(len(data) + vendor.missing_bytes))
                 self.end_headers()
                 self.wfile.write(data)
 
@@ -44,10 +47,11 @@ class Vendor:
                 self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
         self.seen = []
+        self.missing_bytes = 0
         self.answer = lambda *_: (404, {})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
 
 @pytest.fixture
@@ -151,9 +155,6 @@ def test_what_goes_wrong_is_one_sentence(vendor, address, monkeypatch):
     vendor.answer = lambda *_: (500, {})
     with pytest.raises(UserError, match="answered with status 500"):
         read(address)
-    vendor.answer = lambda *_: (302, "http://127.0.0.1:9/elsewhere")
-    with pytest.raises(UserError, match="answered with status 302"):
-        read(address)
     for name in ("LANGFUSE_SECRET_KEY", "LANGSMITH_API_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(UserError, match=r"the environment variable LANG\w+ is not set"):
@@ -171,3 +172,76 @@ def test_a_vendor_that_cannot_be_reached(monkeypatch):
     monkeypatch.setenv("LANGSMITH_ENDPOINT", "file:///etc/passwd")
     with pytest.raises(UserError, match="is no web address"):
         read("langsmith:x")
+
+
+@pytest.mark.parametrize("address", ["langfuse:x", "langsmith:x"])
+def test_credentials_do_not_follow_a_redirect(vendor, address):
+    elsewhere = Vendor()
+    try:
+        vendor.answer = lambda *_: (302, elsewhere.url)
+        with pytest.raises(UserError, match="answered with status 302"):
+            read(address)
+        assert elsewhere.seen == []
+    finally:
+        elsewhere.server.shutdown()
+        elsewhere.server.server_close()
+
+
+def test_a_busy_vendor_is_asked_again(vendor):
+    whole = langfuse_before(lines("langfuse", "traces.jsonl"))
+    busy = iter([429, 503, 429])
+
+    def answer(*asked):
+        status = next(busy, None)
+        return (status, {}) if status else whole(*asked)
+
+    vendor.answer = answer
+    (conversation,), _ = read(f"langfuse:{TRACE}")
+    assert conversation.conversation_id == "sess-7d1f0c52"
+    vendor.answer = lambda *_: (429, {})
+    before = len(vendor.seen)
+    with pytest.raises(UserError, match="answered with status 429"):
+        read(f"langfuse:{TRACE}")
+    assert len(vendor.seen) - before == 4
+
+
+HOSTILE = [
+    *(b"", b"<html>", b"[", b"\xff\xfe", b"[" * 100_000, b"null", b"3", b"[]", b"[[[]]]", b'"text"'),
+    *({"data": 3}, {"data": [3, None, []], "meta": []}, {"data": [{}], "meta": {"cursor": {}}}, {"runs": [[]]}),
+    *({"id": [], "extra": {"metadata": []}, "trace_id": {}}, {"cursors": 3}, {"cursors": ["next"], "runs": {"a": 1}}),
+    {"data": [{"sessionId": {"a": []}, "traceId": []}], "observations": 3, "sessionId": [3]},
+]
+
+
+@pytest.mark.parametrize("address", ["langfuse:x", "langsmith:x"])
+@pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_answers_are_one_sentence_or_nothing(vendor, address, body):
+    vendor.answer = lambda *_: (200, body)
+    said = []
+    with contextlib.suppress(UserError):
+        said += read(address)[0]
+    assert said == []
+
+
+@pytest.mark.parametrize("address", ["langfuse:x", "langsmith:x"])
+def test_an_answer_that_breaks_off_is_said(vendor, address):
+    vendor.answer, vendor.missing_bytes = (lambda *_: (200, b'{"id": "x", "da')), 10
+    with pytest.raises(UserError, match="cannot be read"):
+        read(address)
+
+
+@pytest.mark.parametrize("address", ["langfuse:x", "langsmith:x"])
+def test_pages_without_end_are_left(vendor, address):
+    page = {"id": "x", "data": [{"id": "o"}], "meta": {"cursor": "on"}, "runs": [], "cursors": {"next": "on"}}
+    vendor.answer = lambda *_: (200, page)
+    with pytest.raises(UserError, match="gave more than 100 pages"):
+        read(address)
+
+
+@pytest.mark.parametrize("name", ["LANGFUSE_SECRET_KEY", "LANGSMITH_API_KEY"])
+def test_a_key_with_a_line_break_in_it_is_not_shown(vendor, monkeypatch, name):
+    monkeypatch.setenv(name, "top\nsecret")
+    with pytest.raises(UserError, match=f"{name} holds characters that no key has") as caught:
+        read("langfuse:x" if "FUSE" in name else "langsmith:x")
+    assert "secret" not in str(caught.value).replace("SECRET", "")
+    assert vendor.seen == []
