@@ -66,7 +66,7 @@ class Thread:
     """One line of conversation; `calls` are those that made it, without their messages.
 
     `branches` counts answers that were given anew or histories that were edited, so that something was left behind.
-    `unanswered` is the last of the calls, if the log holds neither an answer nor an error of it.
+    `unanswered` are those of the calls that asked all of it and of which the log holds neither an answer nor an error.
     """
 
     system: tuple[Message, ...] = ()
@@ -75,7 +75,7 @@ class Thread:
     calls: list[tuple[Span, int]] = field(default_factory=list)
     failed: list[tuple[Span, bool]] = field(default_factory=list)
     lengths: dict[str, int] = field(default_factory=dict)
-    unanswered: Span | None = None
+    unanswered: list[Span] = field(default_factory=list)
     branches: int = 0
 
     @property
@@ -170,8 +170,9 @@ class Stitcher:
         if repeats and any(known.format != call.format or call.whole for known, _ in thread.calls):
             return
         self._retried(thread, call, len(keys))
-        if keys and have == take == len(keys) == len(thread.keys):
-            self._answers_its_twin(thread, call)
+        asked_again = bool(keys) and have == take == len(keys) == len(thread.keys)
+        if asked_again and output:
+            self._answers_its_twins(thread)
         if call.previous is None or system:
             thread.system = system or thread.system
         thread.told_again(body[:take] if have == take else ())
@@ -185,7 +186,7 @@ class Stitcher:
             thread.failed.append((bare, False))
         elif len(thread.calls) < _KEPT_CALLS:
             thread.calls.append((bare, thread.turns))
-            thread.unanswered = None if output else bare
+            thread.unanswered = [] if output else [*(thread.unanswered if asked_again else ()), bare]
 
     def _known_request(self, thread: Thread, have: int, take: int, keys: Sequence[Key]) -> bool:
         """Whether a call without an answer asks what was asked and answered before."""
@@ -196,15 +197,12 @@ class Stitcher:
         if call.output:
             thread.failed = [(span, True) for span, _ in thread.failed] if length else thread.failed
 
-    def _answers_its_twin(self, thread: Thread, call: Span) -> None:
-        """A call without an answer that this one asks again is no call of its own."""
-        twin = thread.unanswered
-        if twin is None or not call.output:
-            return
-        thread.calls = [(span, turn) for span, turn in thread.calls if span is not twin]
-        thread.unanswered = None
-        if not twin.answer_apart:
-            thread.failed.append((twin, True))
+    def _answers_its_twins(self, thread: Thread) -> None:
+        """Calls without an answer that were asked again are no calls of their own."""
+        twins = thread.unanswered
+        thread.calls = [(span, turn) for span, turn in thread.calls if not any(span is twin for twin in twins)]
+        thread.failed.extend((twin, True) for twin in twins if not twin.answer_apart)
+        thread.unanswered = []
 
     def _repeats(
         self, thread: Thread, have: int, take: int, body: Sequence[Message], output: Sequence[Message]
