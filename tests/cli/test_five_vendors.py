@@ -9,6 +9,7 @@ import yaml
 
 from pytest_llmreplay.store.cases import read_cases
 from tests.shared_data import shared
+from tests.traces.vendor import TRACE, langfuse_before, langsmith, lines, serving_vendor
 
 ROOT = Path(__file__).parents[2]
 CAPTURES = ROOT / "tests" / "traces" / "captures"
@@ -72,3 +73,18 @@ def test_the_projects_own_capture_of_each_vendor_does_too(project, command):
     case, said = promoted(project, command, CAPTURES / capture)
     assert "proof: fails on production (missing_call)" in said
     assert (case.kind, case.status, case.turn) == ("incident", "open", 3)
+
+
+@pytest.mark.parametrize("name", ["langfuse", "langsmith"])
+def test_the_same_from_the_vendors_own_api(project, name, monkeypatch):
+    """`promote langfuse:TRACE_ID` and `langsmith:RUN_ID`, when the export has not run yet."""
+    runs = lines("langsmith_wrap", "runs.jsonl")
+    address = f"langfuse:{TRACE}" if name == "langfuse" else f"langsmith:{runs[0]['id']}"
+    (project.root / "expect.yaml").write_text(FILES["expect.yaml"], encoding="utf-8")
+    with serving_vendor(monkeypatch) as vendor:
+        vendor.answer = langfuse_before(lines("langfuse", "traces.jsonl")) if name == "langfuse" else langsmith(runs)
+        said = project("promote", address, "--expect", "expect.yaml", "--residual", "keep").output
+    assert "proof: fails on production (forbidden_call, wrong_name)" in said
+    (path,) = (project.root / "golden").rglob("*.parquet")
+    (case,) = read_cases(path)
+    assert (case.suite, path.parent.name, case.provenance.source_file) == (name, name, address)
