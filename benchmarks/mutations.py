@@ -2,9 +2,9 @@
 
     python benchmarks/mutations.py FOLDER… [--count 10000] [--seed 1] [--only FORMAT]… [--out FILE.json]
 
-Each FOLDER holds one folder a format, which is read in a process of its own: its address space is limited, every
-mutation has a deadline, and the most memory it ever held is printed. The figures are printed, and written as JSON with
---out. Exit code 1: something broke.
+Each FOLDER holds one folder a format; those of one name are one format. Its files are read in a process of its own,
+whose address space is limited; every mutation has a deadline, and the most memory that the process ever held is
+printed. The figures are printed, and written as JSON with --out. Exit code 1: something broke.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import faulthandler
 import json
 import multiprocessing
+import os
 import random
 import resource
 import signal
@@ -20,8 +21,8 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,16 +53,15 @@ def deadline(seconds: float) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def run(folder: Path, count: int, seed: int) -> dict[str, Any]:
+def run(name: str, files: Sequence[Path], count: int, seed: int) -> dict[str, Any]:
     """Spoil the files of one format `count` times; a file that breaks the readers is kept where the program runs."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-    files = samples(folder)
     read = broken = 0
     slowest = 0.0
-    with tempfile.TemporaryDirectory() as name:
-        scratch = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        scratch = Path(temporary)
         for number in range(count):
-            rng = random.Random(f"{seed}/{folder.name}/{number}")
+            rng = random.Random(f"{seed}/{name}/{number}")
             path = rng.choice(files)
             spoilt = scratch / f"spoilt{path.suffix}"
             spoilt.write_bytes(spoil(path, rng))
@@ -71,12 +71,12 @@ def run(folder: Path, count: int, seed: int) -> dict[str, Any]:
                     read += check(spoilt, scratch / "again.parquet") > 0
             except Exception:  # noqa: BLE001 - whatever breaks is counted and kept
                 broken += 1
-                kept = Path(f"broken-{folder.name}-{number}{path.suffix}")
+                kept = Path(f"broken-{name}-{number}{path.suffix}")
                 kept.write_bytes(spoilt.read_bytes())
-                print(f"{folder.name} {number}: {kept}\n{traceback.format_exc()}", file=sys.stderr, flush=True)
+                print(f"{name} {number}: {kept}\n{traceback.format_exc()}", file=sys.stderr, flush=True)
             slowest = max(slowest, time.process_time() - began)
     return {
-        "format": folder.name,
+        "format": name,
         "mutations": count,
         "with conversations": read,
         "clear errors": count - read - broken,
@@ -86,14 +86,14 @@ def run(folder: Path, count: int, seed: int) -> dict[str, Any]:
     }
 
 
-def in_its_own_process(folder: Path, count: int, seed: int) -> dict[str, Any]:
+def in_its_own_process(name: str, files: Sequence[Path], count: int, seed: int) -> dict[str, Any]:
     """`run`, where a crash or an endless loop in native code takes nothing else with it."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
-            return pool.submit(run, folder, count, seed).result()
+            return pool.submit(run, name, files, count, seed).result()
         except BrokenProcessPool:
-            print(f"{folder.name}: the process died", file=sys.stderr, flush=True)
-            return {"format": folder.name, "mutations": count, "broken": 1, "MB": 0}
+            print(f"{name}: the process died", file=sys.stderr, flush=True)
+            return {"format": name, "mutations": count, "broken": 1, "MB": 0}
 
 
 def main() -> int:
@@ -105,11 +105,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    formats = [f for folder in options.folders for f in sorted(folder.iterdir()) if f.is_dir()]
-    rows = []
-    for folder in formats:
+    formats: dict[str, list[Path]] = {}
+    for folder in sorted((f for root in options.folders for f in root.iterdir()), key=lambda f: f.name):
         if folder.name in (options.only or [folder.name]):
-            rows.append(in_its_own_process(folder, options.count, options.seed))
+            formats.setdefault(folder.name, []).extend(samples(folder))
+    rows = []
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        started = [threads.submit(in_its_own_process, n, f, options.count, options.seed) for n, f in formats.items()]
+        for done in started:
+            rows.append(done.result())
             print(rows[-1], flush=True)
     broken = sum(row["broken"] for row in rows)
     total = sum(row["mutations"] for row in rows)
