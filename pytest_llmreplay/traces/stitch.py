@@ -111,8 +111,9 @@ class Thread:
     def told_again(self, messages: Sequence[Message]) -> None:
         """Complete the first messages by what a later call says of them."""
         for index, message in enumerate(messages):
-            self.body[index] = _told_again(self.body[index], message)
-            self.keys[index] = key_of(self.body[index])
+            whole = _told_again(self.body[index], message)
+            if whole is not self.body[index]:
+                self.body[index], self.keys[index] = whole, key_of(whole)
 
     def cut(self, length: int) -> None:
         """Leave behind what comes after this many messages."""
@@ -134,10 +135,13 @@ def richer(one: Message, other: Message) -> Message:
 def _told_again(known: Message, sent: Message) -> Message:
     """The fuller of two records of a message, with the ids of the later one: what follows it there refers to those."""
     message = richer(known, sent)
-    if len(sent.tool_calls) == len(message.tool_calls) and all(call.id for call in sent.tool_calls):
-        pairs = zip(message.tool_calls, sent.tool_calls, strict=True)
-        message = replace(message, tool_calls=tuple(replace(call, id=other.id) for call, other in pairs))
-    return replace(message, tool_call_id=sent.tool_call_id or message.tool_call_id)
+    ids = [call.id for call in sent.tool_calls]
+    if len(ids) == len(message.tool_calls) and all(ids) and ids != [call.id for call in message.tool_calls]:
+        pairs = zip(message.tool_calls, ids, strict=True)
+        message = replace(message, tool_calls=tuple(replace(call, id=call_id) for call, call_id in pairs))
+    if sent.tool_call_id not in (None, message.tool_call_id):
+        message = replace(message, tool_call_id=sent.tool_call_id)
+    return message
 
 
 def _says(message: Message) -> int:
