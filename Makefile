@@ -22,7 +22,9 @@ proof: .venv/dev.stamp
 	$(BIN)/python benchmarks/checks.py
 	$(BIN)/python benchmarks/agentevals_agreement.py
 	$(BIN)/python benchmarks/bfcl_agreement.py
-	$(BIN)/python benchmarks/mutations.py $(SHARED)/samples
+	$(BIN)/python benchmarks/mutations.py $(addprefix tests/traces/,captures crashes described) \
+		$(wildcard $(SHARED)/samples)
+	$(BIN)/python benchmarks/large_logs.py
 	$(BIN)/python benchmarks/redaction.py
 	$(BIN)/python benchmarks/judge_attacks.py
 	$(BIN)/python benchmarks/judge.py $(SHARED)/data
