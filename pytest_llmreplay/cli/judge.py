@@ -112,10 +112,14 @@ def _measure_judge(project: Project, request: Request, known: Labels, shown: Sho
     from pytest_llmreplay.judge.measured import measure
 
     mode = mode_of(known)
+    shown_budget = f"the budget of {request.max_cost_usd:g} USD"
     try:
         answers = ask(project, request, known, mode)
     except (InfrastructureError, NotRun) as error:
-        click.echo(f"the judge could not be asked, and nothing is kept: {printable(str(error))}", err=True)
+        why = (
+            f"{shown_budget} is used up; raise it with --max-cost" if error.code == "budget" else printable(str(error))
+        )
+        click.echo(f"the judge could not be asked, and nothing is kept: {why}", err=True)
         click.get_current_context().exit(_UNMEASURABLE)
     measured = measure(join(known, answers.given))
     path, calibration = keep(project, request, known, mode, measured)

@@ -36,7 +36,7 @@ class Shown:
 
         if self.as_json:
             everything = {**measured_data(measured, self.floor, evidence), **data}
-            click.echo(json.dumps(everything, indent=2, ensure_ascii=False, allow_nan=False))
+            click.echo(json.dumps(everything, indent=2, allow_nan=False))
             return
         screen = screen_of(quiet=False, verbose=self.verbose)
         echo("\n\n".join([measured_text(measured, screen, self.floor, evidence), *map(screen.paragraph, lines)]))

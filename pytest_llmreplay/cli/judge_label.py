@@ -89,7 +89,7 @@ def _ask(items: Sequence[Unlabelled], rubric: Rubric, rows: list[dict[str, Any]]
             return
         if key in _KEYS:
             rows.append(labelled_row(item, _KEYS[key]))
-            write_text_atomically(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+            write_text_atomically(out, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _shown(item: Unlabelled, rubric: Rubric) -> list[str]:

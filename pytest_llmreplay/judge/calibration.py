@@ -50,7 +50,7 @@ def calibration_path(judge_file: Path) -> Path:
 def calibration_text(calibrations: Sequence[Calibration]) -> str:
     """The content of the file: the newest calibration, and below `others` those with other rubrics or modes."""
     newest, *others = (asdict(calibration) for calibration in calibrations)
-    return json.dumps({**newest, "others": others}, indent=2, ensure_ascii=False, default=str) + "\n"
+    return json.dumps({**newest, "others": others}, indent=2, default=str) + "\n"
 
 
 def read_calibrations(path: Path) -> tuple[Calibration, ...]:

@@ -81,10 +81,9 @@ def pointwise(count=10):
     ]
 
 
-def write_judge(project, url, **more):
-    lines = "".join(f"{key}: {value}\n" for key, value in more.items())
-    target = f"{{type: model, model: openai/judge, api_base: {url}/v1}}"
-    (project / "configs" / "judge.yaml").write_text(f"kind: judge\ntarget: {target}\n{lines}")
+def write_judge(project, url, more=""):
+    target = f"{{type: model, model: openai/judge, api_base: {url}/v1{more}}}"
+    (project / "configs" / "judge.yaml").write_text(f"kind: judge\ntarget: {target}\n")
 
 
 def calibrate(program_in, name, *options, code=0):
@@ -224,6 +223,20 @@ def test_trouble_on_the_way_keeps_nothing_and_is_not_a_figure(program_in, projec
         result = calibrate(program_in, labels(pointwise(4)), code=10)
     assert "could not be asked, and nothing is kept" in result.output
     assert not (project / "configs" / "judge.calibration.json").exists()
+
+
+def test_a_budget_that_is_used_up_keeps_nothing_and_what_was_paid_for_is_not_paid_again(program_in, project, labels):
+    judge = Judge(lambda data, _: verdict("9 to 5" in data["answer"]))
+    prices = ", max_concurrency: 1, prices: {input_per_million: 10000, output_per_million: 0}"
+    with serving(judge.routes()) as url:
+        write_judge(project, url, prices)
+        result = calibrate(program_in, labels(pointwise(4)), "--max-cost", "0.3", code=10)
+        paid = len(judge.prompts)
+        assert "the budget of 0.3 USD is used up; raise it with --max-cost" in result.output
+        assert not (project / "configs" / "judge.calibration.json").exists()
+        assert 0 < paid < 8
+        calibrate(program_in, "labels.jsonl", "--max-cost", "1")
+        assert len(judge.prompts) == 8
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ TODAY = dt.date(2026, 3, 1)
 def judged(hits, misses, alarms, rejections):
     cells = {("pass", "pass"): hits, ("pass", "fail"): misses, ("fail", "pass"): alarms, ("fail", "fail"): rejections}
     pairs = [pair for pair, count in cells.items() for _ in range(count)]
-    return [Judged(f"item-{i}", label, verdict) for i, (label, verdict) in enumerate(pairs)]
+    return [Judged(f"item-{i}", label, verdict, long=i % 2 == 0) for i, (label, verdict) in enumerate(pairs)]
 
 
 GOOD = Calibration(
