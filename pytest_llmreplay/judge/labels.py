@@ -20,7 +20,6 @@ Key = tuple[str, str | None, str | None]
 ALL = "all"
 """The group of everything where no file says another."""
 LANGUAGE = "language"
-ANSWERS = ("answer", "answer_1", "answer_2")
 _NONE = "(none)"
 _NAMED = 3
 
@@ -74,11 +73,12 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Verdicts beside labels, by group, and the ids of items of which only one is there."""
+    """Verdicts beside labels, by group; the ids of items of which only one is there; how many rows have no label."""
 
     groups: Mapping[str, Sequence[Judged]]
     without_label: tuple[str, ...]
     without_verdict: tuple[str, ...]
+    unlabelled: int
 
 
 def labels_of(columns: Columns, file: str, slices: Sequence[str] = ()) -> Labels:
@@ -93,7 +93,7 @@ def labels_of(columns: Columns, file: str, slices: Sequence[str] = ()) -> Labels
     Raises:
         UserError: a column is missing, a label is none of the allowed words, or an item has two labels.
     """
-    _need(columns, ("item_id", "label", *slices), file)
+    _need(columns, ("item_id", "label", *slices), file, f"it has {', '.join(columns) or 'none'}")
     by = tuple(name for name in ("group", "order") if name in columns)
     long = _long(columns)
     sliced = [name for name in dict.fromkeys((LANGUAGE, *slices)) if name in columns]
@@ -138,7 +138,7 @@ def verdicts_of(columns: Columns, file: str) -> list[Given]:
     Raises:
         UserError: a column is missing, there are two verdicts on one question, or more than two orders.
     """
-    _need(columns, ("item_id", "verdict"), file)
+    _need(columns, ("item_id", "verdict"), file, "a file of verdicts has item_id and verdict")
     given = [
         Given(
             item_id,
@@ -183,7 +183,7 @@ def join(labels: Labels, given: Sequence[Given]) -> Joined:
     if not groups:
         raise UserError("no verdict belongs to any of its items", file=labels.file, key="item_id")
     without_verdict = dict.fromkeys(key[0] for key in known if key not in met)
-    return Joined(dict(groups), tuple(without_label), tuple(without_verdict))
+    return Joined(dict(groups), tuple(without_label), tuple(without_verdict), labels.unlabelled)
 
 
 def word(value: Any) -> str:
@@ -225,10 +225,10 @@ def _known(labels: Labels, by: Sequence[str]) -> dict[Key, Labelled]:
     return known
 
 
-def _need(columns: Columns, names: Sequence[str], file: str) -> None:
+def _need(columns: Columns, names: Sequence[str], file: str, fix: str) -> None:
     for name in names:
         if name not in columns:
-            raise UserError("there is no such column", file=file, value=name, allowed=list(columns))
+            raise UserError(f"has no column '{name}'", file=file, fix=fix)
 
 
 def _check_label(item_id: str, label: str, file: str, row: int) -> None:

@@ -16,7 +16,8 @@ class Measured:
     """The figures of each group, of all verdicts together and by slice; what else is to be known.
 
     `off_menu` counts the words off the menu, `without_label` and `without_verdict` name items of which only one is
-    there, `disagreements` are verdicts that differ from their label.
+    there, `unlabelled` counts rows of the labels file that have none, `disagreements` are verdicts that differ from
+    their label.
     """
 
     groups: Mapping[str, Figures]
@@ -27,6 +28,7 @@ class Measured:
     off_menu: Mapping[str, int]
     without_label: tuple[str, ...]
     without_verdict: tuple[str, ...]
+    unlabelled: int
 
 
 def measure(joined: Joined) -> Measured:
@@ -42,4 +44,5 @@ def measure(joined: Joined) -> Measured:
         off_menu=dict(Counter(row.verdict for row in first_answers(rows) if not row.on_menu).most_common()),
         without_label=joined.without_label,
         without_verdict=joined.without_verdict,
+        unlabelled=joined.unlabelled,
     )

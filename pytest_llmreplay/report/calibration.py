@@ -38,6 +38,7 @@ def measured_data(measured: Measured, min_kappa: float, evidence: Evidence = Map
             for column, values in measured.slices.items()
         },
         "off_menu_verdicts": dict(measured.off_menu),
+        "unlabelled": measured.unlabelled,
         "without_label": list(measured.without_label),
         "without_verdict": list(measured.without_verdict),
         "thresholds": {
@@ -100,14 +101,16 @@ def _figures_table(groups: Mapping[str, Figures], screen: Screen) -> str:
 
 def _remarks(measured: Measured, min_kappa: float) -> Iterator[str]:
     if measured.off_menu:
-        words = ", ".join(f"{one_line(word, 40) or 'nothing'!r} ×{count}" for word, count in measured.off_menu.items())
+        words = ", ".join(f"'{one_line(word, 40)}' ×{count}" for word, count in measured.off_menu.items())
         yield (f"Off the menu, counted and never mapped (accuracy, kappa, TPR and TNR are those of the rest): {words}.")
+    if measured.unlabelled:
+        yield f"{plural(measured.unlabelled, 'row')} without a label, left out."
     for ids, what in (
         (measured.without_label, "verdict but no label"),
         (measured.without_verdict, "label but no verdict"),
     ):
         if ids:
-            yield f"{plural(len(ids), 'item')} with a {what}, left out: {', '.join(most_of_ids(ids))}."
+            yield f"{plural(len(ids), 'item')} with a {what}, left out: {', '.join(_most_of(ids))}."
     for name, figures in measured.groups.items():
         whose = "" if len(measured.groups) == 1 else f"{one_line(name, 40)}: "
         yield from (whose + remark for remark in _advice(figures, measured.thresholds.get(name), min_kappa, not whose))
@@ -155,7 +158,7 @@ def _disagreements(rows: Sequence[Judged], screen: Screen, evidence: Evidence) -
     return "\n".join([f"Read these: {plural(len(rows), 'disagreement')}", *lines])
 
 
-def most_of_ids(ids: Sequence[str]) -> list[str]:
+def _most_of(ids: Sequence[str]) -> list[str]:
     """The first ids, and how many more there are."""
     shown = [one_line(name, 40) for name in ids[:3]]
     return [*shown, f"{len(ids) - 3} more"] if len(ids) > 3 else shown

@@ -122,6 +122,7 @@ def test_items_of_one_file_only_are_named(measured):
     found = measured(labels([*LABELS, ("e", "pass"), ("f", None)]), verdicts([*VERDICTS, ("g", "pass")]))
     assert found["groups"]["all"]["n"] == 4
     assert (found["without_label"], found["without_verdict"]) == (["g"], ["e"])
+    assert found["unlabelled"] == 1
 
 
 def test_language_is_a_slice_by_itself_and_others_on_request(measured):
@@ -190,7 +191,7 @@ def test_a_judge_above_the_floor_ends_well(program_in, tmp_path):
         (labels([("", "pass")]), "row 1: item_id: is empty"),
         (labels([("a", None)]), "holds no label"),
         (labels([("z", "pass")]), "no verdict belongs to any of its items"),
-        ([{"id": "a", "label": "pass"}], "there is no such column (found 'item_id'); allowed: id, label"),
+        ([{"id": "a", "label": "pass"}], "has no column 'item_id'; it has id, label"),
     ],
 )
 def test_a_mistake_in_the_labels_is_one_sentence(refused, label_rows, said):
@@ -204,7 +205,7 @@ def test_a_mistake_in_the_labels_is_one_sentence(refused, label_rows, said):
         (verdicts([("a", "1"), ("b", "1"), ("c", "1")], order=["x", "y", "z"]), "there are two presentation orders"),
         (verdicts([("a", "pass")], repeat=["one"]), "row 1: repeat: must be a whole number (found 'one')"),
         (verdicts([("a", "pass")], score=["high"]), "row 1: score: must be a number (found 'high')"),
-        ([{"item_id": "a", "label": "pass"}], "there is no such column (found 'verdict')"),
+        ([{"item_id": "a", "label": "pass"}], "has no column 'verdict'"),
     ],
 )
 def test_a_mistake_in_the_verdicts_is_one_sentence(refused, rows, said):
