@@ -17,7 +17,8 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+# In place of this folder, whose statistics.py would stand for Python's own.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from pytest_llmreplay.judge.judging import Judging
 from pytest_llmreplay.judge.material import Material
