@@ -84,8 +84,7 @@ def _own_turns(variant: Variant, target: CallableTarget | HttpTarget, workshop: 
     from pytest_llmreplay.replay.targets.http import HttpTurns, refuse_unless_accepted
 
     refuse_unless_accepted(target, variant.replay, variant.file)
-    filled = target.model_copy(update={"url": fill_environment(target.url)})
-    return HttpTurns(filled, workshop.pressure_on(without_credentials(filled.url), target), fill_environment)
+    return HttpTurns(target, workshop.pressure_on(without_credentials(target.url), target), fill_environment)
 
 
 def _reusable(variant: Variant, turns: TurnTarget, workshop: Workshop) -> TurnTarget:
@@ -98,7 +97,9 @@ def _reusable(variant: Variant, turns: TurnTarget, workshop: Workshop) -> TurnTa
     identity = digest(
         [variant.digest, files_digest(target.digest, Path(variant.file).parent), workshop.environment.digest]
     )
-    return RecordedTurns(turns, workshop.recordings, workshop.record, identity)
+    return RecordedTurns(
+        turns, workshop.recordings, workshop.record, identity, one_session=isinstance(target, HttpTarget)
+    )
 
 
 def _pressed(target: ModelTarget, workshop: Workshop) -> Provider:
