@@ -220,6 +220,7 @@ class Pressure:
                         f"{error} (asked {attempt} times in {self._clock.now() - started:.1f} s)", code=error.code
                     ) from error
                 await self._clock.pause(pause, self._budget.check)
+
     async def _once(self, ask: Callable[[], Awaitable[T]], spent: Callable[[T], Spent]) -> T:
         async with self._gate.enter(self._budget.check):
             self._budget.check()
@@ -247,11 +248,18 @@ class Pressure:
 
 
 class PressedProvider:
-    """A provider that is asked under pressure."""
+    """A provider that is asked under pressure.
 
-    def __init__(self, provider: Provider, pressure: Pressure) -> None:
+    Args:
+        provider: the way to the model.
+        pressure: the pressure on its endpoint.
+        on_unpriced: told why a request counts 0 towards the budget, every time.
+    """
+
+    def __init__(self, provider: Provider, pressure: Pressure, on_unpriced: Callable[[str], None]) -> None:
         self._provider = provider
         self._pressure = pressure
+        self._on_unpriced = on_unpriced
 
     @property
     def identity(self) -> str:
@@ -265,7 +273,11 @@ class PressedProvider:
             InfrastructureError: there is no answer.
             NotRun: the budget is used up, or the run was stopped.
         """
-        return await self._pressure.send(lambda: self._provider.complete(request, trial=trial), _spent)
+        reply = await self._pressure.send(lambda: self._provider.complete(request, trial=trial), _spent)
+        if reply.cost_usd is None:
+            known = reply.input_tokens is not None and reply.output_tokens is not None
+            self._on_unpriced("its price is not known" if known else "it does not say how many tokens it took")
+        return reply
 
     async def close(self) -> None:
         """Close the provider behind."""

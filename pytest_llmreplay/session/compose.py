@@ -31,7 +31,8 @@ from pytest_llmreplay.session.ways import build_provider
 class Workshop:
     """What all variants of a run are built from.
 
-    `notice` is told of what could not be read of a log; `gates` are shared by the variants that use one endpoint.
+    `notice` is told of what could not be read of a log; `gates` are shared by the variants that use one endpoint;
+    `unpriced` are the models of which it was said that their requests count 0.
     """
 
     root: Path
@@ -42,6 +43,13 @@ class Workshop:
     wait_s: float
     notice: Callable[[str], None]
     gates: dict[str, Gate] = field(default_factory=dict)
+    unpriced: set[str] = field(default_factory=set)
+
+    def tell_unpriced(self, model: str, why: str) -> None:
+        """Say once of a model that its requests count 0 towards the budget."""
+        if model not in self.unpriced:
+            self.unpriced.add(model)
+            self.notice(f"requests to {model} count 0 USD towards the budget: {why}")
 
     def pressure_on(self, endpoint: str, target: ModelTarget | HttpTarget) -> Pressure:
         """The pressure on an endpoint; the first variant that uses it says how much."""
@@ -104,7 +112,8 @@ def _reusable(variant: Variant, turns: TurnTarget, workshop: Workshop) -> TurnTa
 
 def _pressed(target: ModelTarget, workshop: Workshop) -> Provider:
     provider = build_provider(target)
-    return PressedProvider(provider, workshop.pressure_on(provider.identity, target))
+    pressure = workshop.pressure_on(provider.identity, target)
+    return PressedProvider(provider, pressure, lambda why: workshop.tell_unpriced(target.model, why))
 
 
 def _traces_replayer(variant: Variant, target: TracesTarget, workshop: Workshop) -> Replayer:

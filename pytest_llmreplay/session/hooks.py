@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from pytest_llmreplay.model.outcome import outcome_row
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.report.gating import LEFT_TO_THE_GATE
 from pytest_llmreplay.report.junit import trial_properties
+from pytest_llmreplay.report.text import printable
 from pytest_llmreplay.session.gating import GateResult, gate_exit_code
 from pytest_llmreplay.session.host import Host
 from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, error_text, finished_trial
@@ -52,6 +54,7 @@ class ReplayHooks:
         self._verdicts = _Verdicts()
         self._server: EngineServer | None = None
         self._plan: str | None = None
+        self._mistake: str | None = None
         self._gate: list[GateResult] = []
         self._gate_problem: str | None = None
         self.host: Host | None = None
@@ -99,7 +102,11 @@ class ReplayHooks:
             self.session.start_engine(self._engine())
             self.session.plan(planned)
         except UserError as error:
-            raise pytest.UsageError(str(error)) from error
+            if not self._is_worker:
+                raise pytest.UsageError(str(error)) from error
+            # The controller says it; a worker that raises is taken for a broken one.
+            self._config.workeroutput["llmreplay_mistake"] = str(error)  # type: ignore[attr-defined]
+            session.items.clear()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -137,6 +144,9 @@ class ReplayHooks:
             self.host.close()
         if self._is_worker:
             return
+        if self._mistake is not None:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            return
         if self._plan is not None and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
             return
@@ -147,6 +157,8 @@ class ReplayHooks:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the outcomes and the comparison."""
+        if self._mistake is not None:
+            terminalreporter.write_line(f"ERROR: {printable(self._mistake)}", red=True)
         if self._plan is not None and not self._is_worker:
             terminalreporter.section("llmreplay plan", sep="=")
             terminalreporter.write_line(self._plan)
@@ -167,14 +179,28 @@ class ReplayHooks:
         return gate_exit_code(self._gate)
 
     def pytest_keyboard_interrupt(self) -> None:
-        """Send nothing more, while pytest and xdist take their time to end."""
-        if self.host is not None:
-            self.host.stop_sending()
+        """Send nothing more; a second interrupt does not wait for what is under way, a third is anybody's."""
+        if self.host is None:
+            return
+        host = self.host
+        host.stop_sending()
+        before = signal.getsignal(signal.SIGINT)
+
+        def second(*_: object) -> None:
+            signal.signal(signal.SIGINT, before)
+            host.give_up()
+
+        signal.signal(signal.SIGINT, second)
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line("\nllmreplay: waiting for the answers under way; interrupt again to end at once")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over the plan that an xdist worker made; all workers make the same."""
-        self._plan = getattr(node, "workeroutput", {}).get("llmreplay_plan", self._plan)
+        """Take over the plan that an xdist worker made, or the mistake that it met; all workers meet the same."""
+        told = getattr(node, "workeroutput", {})
+        self._plan = told.get("llmreplay_plan", self._plan)
+        self._mistake = told.get("llmreplay_mistake", self._mistake)
 
     @property
     def _is_worker(self) -> bool:

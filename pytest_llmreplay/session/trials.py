@@ -9,14 +9,16 @@ from pathlib import Path
 
 from pytest_llmreplay.checks import check_trajectory
 from pytest_llmreplay.model.case import Case
-from pytest_llmreplay.model.errors import InfrastructureError, NotRun, Unmeasurable, UserError
+from pytest_llmreplay.model.errors import InfrastructureError, NotRun, NotWritten, Unmeasurable, UserError
 from pytest_llmreplay.model.expectation import Expectation, parse_expectation
 from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus, Reason, outcome_status
 from pytest_llmreplay.model.ports import Replayer
 from pytest_llmreplay.model.trajectory import Trajectory
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import Environment, Variant
+from pytest_llmreplay.providers.credentials import hidden
 from pytest_llmreplay.replay.turns import offered_tools
+from pytest_llmreplay.session.keeping import NOT_WRITTEN
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.store.baseline import unchanged
 from pytest_llmreplay.store.cases import CaseFile
@@ -75,6 +77,8 @@ class TrialRunner:
             outcome = self._without_checks(planned, case, "not_run", error.code, error)
         except InfrastructureError as error:
             outcome = self._without_checks(planned, case, "error", error.code, error)
+        except NotWritten as error:
+            outcome = self._without_checks(planned, case, "error", NOT_WRITTEN, error)
         except UserError as error:
             outcome = self._without_checks(planned, case, "error", "bad_case", error)
         except Exception as error:  # noqa: BLE001 (a defect in one trial must not take the other trials with it)
@@ -138,7 +142,7 @@ class TrialRunner:
     def _without_checks(
         self, planned: PlannedTrial, case: Case | None, status: OutcomeStatus, code: str, why: object
     ) -> Outcome:
-        return replace(self._labelled(planned, case, status), reasons=(Reason("replay", code, str(why)),))
+        return replace(self._labelled(planned, case, status), reasons=(Reason("replay", code, hidden(str(why))),))
 
     def _labelled(self, planned: PlannedTrial, case: Case | None, status: OutcomeStatus) -> Outcome:
         entry = planned.entry
