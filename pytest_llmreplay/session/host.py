@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import os
 import platform
@@ -158,7 +157,7 @@ class Host:
         self._closed = True
         for planned in self._planned:
             if (planned.case_id, planned.variant, planned.trial) not in self.outcomes:
-                self._note(self._runner.blank(planned))
+                self._keep(self._runner.blank(planned))
         ended = {"ended_at": datetime.now(UTC).isoformat(timespec="seconds"), "trials": len(self.outcomes)}
         for name, end in (("recordings", self._recordings.close), ("run", lambda: self._run.seal(ended))):
             try:
@@ -172,26 +171,22 @@ class Host:
         outcome = self.outcomes.get(trial_id)
         if outcome is not None and outcome.status in ("passed", "failed", "unmeasured"):
             reason = Reason("own_assertion", "own_assertion", message)
-            self._note(replace(outcome, status="failed", reasons=(*outcome.reasons, reason)))
+            self._keep(replace(outcome, status="failed", reasons=(*outcome.reasons, reason)))
 
     async def _replay(self, planned: PlannedTrial) -> Trial:
         return await self._runner.run(planned)
 
-    def _keep(self, outcome: Outcome) -> None:
+    def _keep(self, outcome: Outcome) -> Outcome:
+        """Write an outcome to the run; what is left of it when it cannot be written."""
         try:
             self._run.add(outcome)
         except NotWritten as error:
             outcome = not_kept(outcome, error)
-            raise
-        finally:
-            self.outcomes[outcome.trial_id] = outcome
-            if outcome.reasons and outcome.reasons[0].code == NOT_WRITTEN:
-                # What is answered from here on would be paid for and lost.
-                self._budget.stop(f"the run was stopped: {outcome.reasons[0].message}", code=NOT_WRITTEN)
-
-    def _note(self, outcome: Outcome) -> None:
-        with contextlib.suppress(NotWritten):
-            self._keep(outcome)
+        self.outcomes[outcome.trial_id] = outcome
+        if outcome.reasons and outcome.reasons[0].code == NOT_WRITTEN:
+            # What is answered from here on would be paid for and lost.
+            self._budget.stop(f"the run was stopped: {outcome.reasons[0].message}", code=NOT_WRITTEN)
+        return outcome
 
 
 def _measured(store: RunStore, resume: str | None) -> dict[tuple[str, str, int], Outcome]:

@@ -32,7 +32,7 @@ class TrialRunner:
         replayers: what can replay a case, by the variant's name.
         environment: what the variants share.
         root: the project's folder.
-        keep: called with every outcome, before anybody else sees it.
+        keep: called with every outcome, before anybody else sees it; gives what is kept of it.
         measured: outcomes that need no replay as long as case, variant and environment are what they were.
         accepted: the accepted baseline's, which need none under any variant's name.
     """
@@ -43,7 +43,7 @@ class TrialRunner:
         replayers: Mapping[str, Replayer],
         environment: Environment,
         root: Path,
-        keep: Callable[[Outcome], None],
+        keep: Callable[[Outcome], Outcome],
         measured: Mapping[tuple[str, str, int], Outcome],
         accepted: Sequence[Outcome] = (),
     ) -> None:
@@ -84,7 +84,7 @@ class TrialRunner:
         except Exception as error:  # noqa: BLE001 (a defect in one trial must not take the other trials with it)
             outcome = self._without_checks(planned, case, "error", "internal", _described(error))
         if not planned.confirms:
-            self._keep(outcome)
+            outcome = self._keep(outcome)
         return Trial(outcome, self._variants[planned.variant], case, trajectory)
 
     def blank(self, planned: PlannedTrial) -> Outcome:
@@ -107,8 +107,7 @@ class TrialRunner:
             return None
         entry = planned.entry
         known = replace(known, variant=planned.variant, kind=entry.kind, case_status=entry.status, live_share=0.0)
-        self._keep(known)
-        return known
+        return self._keep(known)
 
     def _load(self, planned: PlannedTrial) -> Case:
         file = self._files.get(planned.file)
