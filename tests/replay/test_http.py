@@ -13,64 +13,10 @@ from pytest_llmreplay.providers.pressure import Clock, Gate, Pressure
 from pytest_llmreplay.replay.targets.http import HttpTurns, refuse_unless_accepted
 from pytest_llmreplay.replay.targets.recorded import RecordedTurns
 from pytest_llmreplay.replay.turns import TurnReplayer
+from tests.application import Application
 from tests.fakes import FakeRecordings
 from tests.loopback import serving
 from tests.replay.test_turns import case
-
-
-class Application:
-    """A small chatbot with log-in, session, memory and streaming."""
-
-    def __init__(self):
-        self.said = {}
-        self.seen = []
-
-    def routes(self):
-        return [
-            web.post("/login", self.login), web.post("/chat", self.chat), web.post("/stream", self.stream),
-            web.post("/form", self.form), web.get("/home", self.home),
-        ]  # fmt: skip
-
-    async def form(self, request):
-        """As browsers log in: the cookie comes with a redirect, and is marked as secure behind a TLS proxy."""
-        response = web.Response(status=302, headers={"Location": "/home"})
-        response.set_cookie("sid", "f0", secure=True, httponly=True)
-        self.said["f0"] = []
-        return response
-
-    async def home(self, request):
-        if "sid" not in request.cookies:
-            return web.json_response({"error": "log in first"}, status=403)
-        return web.json_response({"data": {"session": {"id": request.cookies["sid"]}}})
-
-    async def login(self, request):
-        if request.headers.get("Authorization") != "Bearer token-123456":
-            shown = f"who are you, {request.headers.get('Authorization')} at {request.url}?"
-            return web.json_response({"error": shown}, status=401)
-        session = f"s{len(self.said)}"
-        self.said[session] = []
-        response = web.json_response({"data": {"session": {"id": session}}})
-        response.set_cookie("sid", session)
-        return response
-
-    async def chat(self, request):
-        body = await request.json()
-        session = request.cookies.get("sid")
-        if session is None or body.get("session") != session:
-            return web.json_response({"error": "no session"}, status=403)
-        self.said[session].append(body["text"])
-        self.seen.append(body)
-        calls = [{"tool": "look", "input": {"n": len(self.said[session])}}]
-        return web.json_response({"reply": {"text": f"you said {self.said[session]}"}, "trace": calls})
-
-    async def stream(self, request):
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        for word in ("all ", "is ", "well"):
-            await response.write(f"data: {json.dumps({'delta': word})}\n\n".encode())
-        await response.write(b"data: [DONE]\n\n")
-        return response
-
 
 SESSION = {"open": {"url": "{base}/login", "headers": {"Authorization": "Bearer ${TOKEN}"}}, "id": "data.session.id"}
 CHAT = {
@@ -162,8 +108,10 @@ def test_a_turn_that_is_not_recorded_names_the_nearest_recording():
 
 
 def test_a_stream_is_put_together():
-    target = {**CHAT, "url": "{base}/stream", "session": None, "response": {"answer": "delta", "stream": "sse"}}
-    assert replay(target).answer == "all is well"
+    response = {**CHAT["response"], "answer": "delta", "stream": "sse"}
+    trajectory = replay({**CHAT, "url": "{base}/stream", "response": response})
+    assert trajectory.answer == "you said ['one', 'two'] "
+    assert [call.arguments for turn in trajectory.turns for call in turn.calls] == ['{"n": 1}', '{"n": 2}']
 
 
 @pytest.mark.parametrize(
