@@ -31,6 +31,7 @@ target:
   response: {{answer: text}}
 replay: {{mode: conversation}}
 """
+IN_BASE = "planted-in-base-5"
 MODEL = "kind: variant\nname: m\ntarget: {{type: model, model: openai/m, api_base: '{url}/v1?sig=planted-in-base-5'}}\n"
 
 
@@ -99,7 +100,7 @@ def test_planted_credentials_reach_no_file_and_no_screen(plain_project, monkeypa
         text = (
             str(pq.read_table(path).to_pylist()) if path.suffix == ".parquet" else path.read_bytes().decode("latin-1")
         )
-        assert "planted" not in text, path
+        assert not [secret for secret in (*PLANTED.values(), COOKIE, IN_BASE) if secret in text], path
 
 
 def test_nor_do_the_journals_of_a_run_that_is_under_way(plain_project, monkeypatch):
