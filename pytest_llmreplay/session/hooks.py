@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from pytest_llmreplay.report.junit import trial_properties
 from pytest_llmreplay.report.text import printable
 from pytest_llmreplay.session.gating import GateResult, gate_exit_code
 from pytest_llmreplay.session.host import Host
+from pytest_llmreplay.session.interrupts import on_next_interrupt
 from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, error_text, finished_trial
 from pytest_llmreplay.session.options import settings_from
 from pytest_llmreplay.session.plan import PlannedTrial
@@ -55,6 +55,7 @@ class ReplayHooks:
         self._server: EngineServer | None = None
         self._plan: str | None = None
         self._mistake: str | None = None
+        self._restore_interrupts: Callable[[], None] = lambda: None
         self._gate: list[GateResult] = []
         self._gate_problem: str | None = None
         self.host: Host | None = None
@@ -142,6 +143,7 @@ class ReplayHooks:
             self._session.engine.close()
         if self.host is not None:
             self.host.close()
+        self._restore_interrupts()
         if self._is_worker:
             return
         if self._mistake is not None:
@@ -179,18 +181,11 @@ class ReplayHooks:
         return gate_exit_code(self._gate)
 
     def pytest_keyboard_interrupt(self) -> None:
-        """Send nothing more; a second interrupt does not wait for what is under way, a third is anybody's."""
+        """Send nothing more; a second interrupt does not wait for what is under way."""
         if self.host is None:
             return
-        host = self.host
-        host.stop_sending()
-        before = signal.getsignal(signal.SIGINT)
-
-        def second(*_: object) -> None:
-            signal.signal(signal.SIGINT, before)
-            host.give_up()
-
-        signal.signal(signal.SIGINT, second)
+        self.host.stop_sending()
+        self._restore_interrupts = on_next_interrupt(self.host.give_up)
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.write_line("\nllmreplay: waiting for the answers under way; interrupt again to end at once")
