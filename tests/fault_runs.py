@@ -28,9 +28,10 @@ QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:
 
 @dataclass(frozen=True)
 class Matrix:
-    """What a run with faults came to beside one without; every field but the first two is 0 when all is well."""
+    """What a run with faults came to beside one without; every field but the first three is 0 when all is well."""
 
     requests: int
+    most_at_once: int
     malformed: int
     lost: int
     doubled: int
@@ -134,6 +135,7 @@ def fault_matrix(root: Path, count: int, faults: dict[str, float], *arguments: s
     unlike = [trial for trial, result in found.items() if result != expected[trial] and result not in malformed]
     return Matrix(
         requests=model.requests,
+        most_at_once=model.peak,
         malformed=len(malformed),
         lost=count - len(found),
         doubled=len(results[1]) - len(found),

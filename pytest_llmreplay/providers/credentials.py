@@ -17,7 +17,6 @@ _SHORTEST_SECRET = 8
 _IN_URL = re.compile(r"(?i)([?&;][\w.-]*(?:key|token|secret|password|signature|sig|auth)=)[^&;#\s\"']+")
 _USER_IN_URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/@\s\"']+@")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|key)[-_][A-Za-z0-9*._-]{6,}")
 
 
 def key_from_environment(config: ModelTarget) -> str | None:
@@ -42,18 +41,20 @@ def without_credentials(url: str) -> str:
 
 
 def clean_text(text: str) -> str:
-    """A text of configuration, such as an endpoint, without credentials in its URLs."""
-    text = _USER_IN_URL.sub(rf"\1{REMOVED}@", text)
-    text = _IN_URL.sub(rf"\1{REMOVED}", text)
-    return _BEARER.sub(rf"\1 {REMOVED}", text)
+    """A text of configuration, such as an endpoint, without credentials in its URLs and without bearer tokens."""
+    return _BEARER.sub(rf"\1 {REMOVED}", _clean_urls(text))
 
 
 def hidden(text: str, secrets: Iterable[str] = ()) -> str:
-    """A message without credentials: these secrets, those in the environment, and what looks like one."""
+    """A message without these secrets, those in the environment, and those in URLs."""
     for secret in (*secrets, *_environment_secrets()):
         if secret:
             text = text.replace(secret, "***")
-    return _KEY_LIKE.sub("***", clean_text(text))
+    return _clean_urls(text)
+
+
+def _clean_urls(text: str) -> str:
+    return _IN_URL.sub(rf"\1{REMOVED}", _USER_IN_URL.sub(rf"\1{REMOVED}@", text))
 
 
 def _environment_secrets() -> Iterable[str]:

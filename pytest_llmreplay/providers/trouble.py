@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from pytest_llmreplay.model.errors import AccessDenied, InfrastructureError
-from pytest_llmreplay.providers.credentials import hidden
+from pytest_llmreplay.providers.credentials import clean_text, hidden
 
 RETRYABLE_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
-_CODES = {404: "not_found", 408: "timeout", 429: "rate_limited", 503: "overloaded", 529: "overloaded"}
+_CODES = {404: "not_found", 408: "timeout", 409: "conflict", 429: "rate_limited", 503: "overloaded", 529: "overloaded"}
 _LONGEST = 300
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|key)[-_][A-Za-z0-9*._-]{6,}")
 
 
 def status_error(
@@ -32,7 +34,7 @@ def status_error(
 
 def clean_message(message: str, secrets: Iterable[str] = ()) -> str:
     """A message on one line, at most 300 characters, without anything that looks like a credential."""
-    message = " ".join(hidden(message, secrets).split())
+    message = _KEY_LIKE.sub("***", clean_text(" ".join(hidden(message, secrets).split())))
     return message if len(message) <= _LONGEST else message[: _LONGEST - 1] + "…"
 
 

@@ -115,10 +115,15 @@ class LocalEngine:
 
     def give_up(self) -> None:
         """Start nothing more and cancel what is under way."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended already
+            # A signal handler may be the caller, in a thread that holds the lock.
+            self._loop.call_soon_threadsafe(self._cancel_all)
+
+    def _cancel_all(self) -> None:
         with self._lock:
             self._stopping = True
-        with contextlib.suppress(RuntimeError):  # the loop has ended already
-            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
+        for task in self._tasks:
+            task.cancel()
 
     def _claimed(self, trial: PlannedTrial) -> None:
         with self._lock:

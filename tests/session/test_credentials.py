@@ -33,6 +33,12 @@ replay: {{mode: conversation}}
 """
 IN_BASE = "planted-in-base-5"
 MODEL = "kind: variant\nname: m\ntarget: {{type: model, model: openai/m, api_base: '{url}/v1?sig=planted-in-base-5'}}\n"
+LEAKY = """
+import os
+
+def answer(messages, tools, replay):
+    raise RuntimeError("cannot log in with " + os.environ["BOT_TOKEN"])
+"""
 
 
 class Talkative:
@@ -77,10 +83,13 @@ def test_planted_credentials_reach_no_file_and_no_screen(plain_project, monkeypa
     with serving(server.routes()) as url:
         (root / "configs" / "app.yaml").write_text(APP.format(url=url))
         (root / "configs" / "m.yaml").write_text(MODEL.format(url=url))
-        variants = [f"--llmreplay-variant=configs/{name}.yaml" for name in ("app", "m")]
+        (root / "leaky.py").write_text(LEAKY)
+        plain_project.variant("own", "leaky:answer")
+        variants = [f"--llmreplay-variant=configs/{name}.yaml" for name in ("app", "m", "own")]
         result = plain_project.run("golden", "-v", "-rA", "--junitxml=junit.xml", "--showlocals", *variants)
     assert set(plain_project.outcomes().values()) == {"passed", "error"}
     assert "HTTP 400" in result.stdout.str()
+    assert "cannot log in with ***" in result.stdout.str()
     screens = [result.stdout.str(), result.stderr.str()]
     for arguments in (
         ["cassettes", "commit"], ["cassettes", "show"], ["cassettes", "show", "--json"], ["doctor"],

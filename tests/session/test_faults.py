@@ -28,6 +28,7 @@ def test_every_case_ends_as_it_does_without_faults(project):
     assert (found.lost, found.doubled, found.changed, found.paid_twice) == (0, 0, 0, 0)
     assert found.malformed > 0
     assert found.requests > 120
+    assert found.most_at_once <= WINDOW
 
 
 def test_refused_credentials_stop_the_run_at_once_with_one_sentence(project):
