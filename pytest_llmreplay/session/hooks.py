@@ -17,7 +17,7 @@ from pytest_llmreplay.report.gating import LEFT_TO_THE_GATE
 from pytest_llmreplay.report.junit import trial_properties
 from pytest_llmreplay.report.text import printable
 from pytest_llmreplay.session.gating import GateResult, gate_exit_code
-from pytest_llmreplay.session.host import Host
+from pytest_llmreplay.session.host import Host, gravity
 from pytest_llmreplay.session.interrupts import on_next_interrupt
 from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, error_text, finished_trial
 from pytest_llmreplay.session.options import settings_from
@@ -86,6 +86,15 @@ class ReplayHooks:
         if self._server is None:
             self._server = EngineServer(self.start_host)
         return self._server.address
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Ask for the gravest first where they are replayed first; what a test asks for jumps the queue."""
+        planned = [(place, item, trial) for place, item in enumerate(items) if (trial := planned_trial(item))]
+        if planned and self.session.settings.critical_first:
+            gravest = sorted(planned, key=lambda each: gravity(each[2]))
+            for (place, _, _), (_, item, _) in zip(planned, gravest, strict=True):
+                items[place] = item
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Start replaying what was selected."""

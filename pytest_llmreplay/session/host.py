@@ -100,7 +100,7 @@ class Host:
     def plan(self, trials: Sequence[PlannedTrial]) -> None:
         """Announce the selected trials to the engine."""
         self._planned.update(dict.fromkeys(trials))
-        self.engine.plan(sorted(trials, key=_gravity) if self._settings.critical_first else trials)
+        self.engine.plan(sorted(trials, key=gravity) if self._settings.critical_first else trials)
 
     def result(self, trial: PlannedTrial) -> Trial:
         """Wait for a trial.
@@ -197,7 +197,8 @@ def _measured(store: RunStore, resume: str | None) -> dict[tuple[str, str, int],
     return {outcome.trial_id: outcome for outcome in outcomes if outcome.status not in ("error", "not_run")}
 
 
-def _gravity(trial: PlannedTrial) -> int:
+def gravity(trial: PlannedTrial) -> int:
+    """The place of a trial where the gravest go first, from 0."""
     severity = trial.entry.severity
     return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
 

@@ -89,13 +89,14 @@ def test_a_budget_of_tokens_and_a_model_without_a_price(plain_project):
     assert said == ["notice: requests to openai/m count 0 USD towards the budget: its price is not known"]
 
 
-def test_the_gravest_cases_go_first_when_a_budget_is_set(plain_project):
+def test_the_gravest_cases_go_first_when_a_budget_is_set(project):
     made = [replace(case, severity=("low", "critical")[i % 2]) for i, case in enumerate(fault_cases(60))]
     model = FaultyModel(latency_s=0.05)
     with serving(model.routes()) as url:
-        write_project(plain_project.root, made, url, DEAR)
-        plain_project.run(*VARIANT, "--llmreplay-max-cost", "0.05")
-    ran = [outcome.severity for outcome in outcomes(plain_project.root) if outcome.status == "passed"]
+        write_project(project.root, made, url, DEAR)
+        (project.root / "pytest.ini").write_text("[pytest]\nllmreplay_max_cost = 0.05\n")
+        project.run(*VARIANT)
+    ran = [outcome.severity for outcome in outcomes(project.root) if outcome.status == "passed"]
     assert 1 <= len(ran) <= WINDOW
     assert set(ran) == {"critical"}
 
