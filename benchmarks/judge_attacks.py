@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 
 # In place of this folder, whose statistics.py would stand for Python's own.
-sys.path[0] = str(Path(__file__).resolve().parents[1])
+sys.path.pop(0)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pytest_llmreplay.judge.judging import Judging
 from pytest_llmreplay.judge.material import Material

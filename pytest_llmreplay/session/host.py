@@ -23,7 +23,7 @@ from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.session.compose import Workshop, build_replayers, close_all
 from pytest_llmreplay.session.engine import LocalEngine
 from pytest_llmreplay.session.gating import GateResult, decide_on_all
-from pytest_llmreplay.session.judging import Power, TrialJudge, build_judging, same_model_notice
+from pytest_llmreplay.session.judging import Power, TrialJudge, build_judging
 from pytest_llmreplay.session.keeping import NOT_WRITTEN, not_kept, start_run
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
@@ -73,7 +73,8 @@ class Host:
             notice=self.notices.append,
         )
         replayers = build_replayers(variants, workshop)
-        judge = self._judge(power, workshop)
+        judging = None if power.judge is None else build_judging(power.judge, workshop)
+        judge = TrialJudge(judging, power, settings.root, self.notices.append)
         info = run_info(settings, variants, environment.digest) | {"judge": judge_info(settings, power)}
         measured = _measured(store, settings.resume)
         self._run = start_run(store, settings, info, self.notices.append)
@@ -139,13 +140,6 @@ class Host:
             replay=self._replayed_again,
             calibrations=self._power.calibrations,
         )
-
-    def _judge(self, power: Power, workshop: Workshop) -> TrialJudge:
-        notice = same_model_notice(power.judge, self.variants)
-        if notice is not None:
-            self.notices.append(notice)
-        judging = None if power.judge is None else build_judging(power.judge, workshop)
-        return TrialJudge(judging, power, workshop.root)
 
     def _replayed_again(self, trials: Sequence[PlannedTrial]) -> list[Outcome]:
         self.engine.plan(trials)
