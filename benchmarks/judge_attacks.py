@@ -17,6 +17,8 @@ import sys
 import time
 from pathlib import Path
 
+# In place of this folder, whose statistics.py would stand for Python's own.
+sys.path.pop(0)
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pytest_llmreplay.judge.judging import Judging

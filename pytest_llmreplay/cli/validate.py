@@ -28,9 +28,11 @@ def validate() -> None:
     cases = list(_cases(project, problems))
     for warning in _warnings(cases, variants):
         click.echo(f"warning: {printable(warning)}")
-    for problem in problems:
-        click.echo(f"problem: {printable(str(problem))}", err=True)
-    click.echo(f"{len(cases)} cases, {len(variants)} variants, {len(problems)} problems")
+    # A rubric with a mistake is met as a file, and again with each case that names it.
+    sentences = list(dict.fromkeys(str(problem) for problem in problems))
+    for sentence in sentences:
+        click.echo(f"problem: {printable(sentence)}", err=True)
+    click.echo(f"{len(cases)} cases, {len(variants)} variants, {len(sentences)} problems")
     if problems:
         click.get_current_context().exit(1)
     click.echo("next: pytest golden/" if cases else "next: pytest-llmreplay promote LOGS")
@@ -77,6 +79,7 @@ def _expectation_problems(case: Case, name: str, root: Path) -> Iterator[UserErr
     from pytest_llmreplay.config import rubric_of
     from pytest_llmreplay.model.conversation import turns_of
     from pytest_llmreplay.model.expectation import parse_expectation
+    from pytest_llmreplay.model.rubric import RubricReference
 
     if not 1 <= case.turn <= len(turns_of(case.messages)):
         yield UserError(
@@ -86,7 +89,10 @@ def _expectation_problems(case: Case, name: str, root: Path) -> Iterator[UserErr
         return
     try:
         rubric = parse_expectation(case.expect, file=f"{name}::{case.case_id}").rubric
-        if rubric is not None:
+        if isinstance(rubric, RubricReference) and not (root / rubric.file).is_file():
+            place = f"{name}::{case.case_id}"
+            yield UserError("there is no such rubric", file=place, key="expect.rubric.file", value=rubric.file)
+        elif rubric is not None:
             rubric_of(rubric, root)
     except Problems as error:
         yield from error.problems

@@ -15,6 +15,7 @@ from typing import Any, get_args
 from pytest_llmreplay.compare.policy import GatePolicy
 from pytest_llmreplay.config import load_environment
 from pytest_llmreplay.model.case import Severity
+from pytest_llmreplay.model.errors import NotWritten
 from pytest_llmreplay.model.outcome import Outcome, Reason, outcome_row
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import CallableTarget, ModelTarget, Variant
@@ -22,7 +23,8 @@ from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.session.compose import Workshop, build_replayers, close_all
 from pytest_llmreplay.session.engine import LocalEngine
 from pytest_llmreplay.session.gating import GateResult, decide_on_all
-from pytest_llmreplay.session.judging import Power, TrialJudge, build_judging, same_model_notice
+from pytest_llmreplay.session.judging import Power, TrialJudge, build_judging
+from pytest_llmreplay.session.keeping import NOT_WRITTEN, not_kept, start_run
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.session.trials import TrialRunner
@@ -71,10 +73,11 @@ class Host:
             notice=self.notices.append,
         )
         replayers = build_replayers(variants, workshop)
-        judge = self._judge(power, workshop)
+        judging = None if power.judge is None else build_judging(power.judge, workshop)
+        judge = TrialJudge(judging, power, settings.root, self.notices.append)
         info = run_info(settings, variants, environment.digest) | {"judge": judge_info(settings, power)}
         measured = _measured(store, settings.resume)
-        self._run = store.start(info) if settings.resume is None else store.resume(settings.resume, info)
+        self._run = start_run(store, settings, info, self.notices.append)
         self._settings = settings
         self._accepted = read_baseline(settings.accepted)[1] if settings.baseline == ACCEPTED else []
         self._runner = TrialRunner(
@@ -102,7 +105,7 @@ class Host:
     def plan(self, trials: Sequence[PlannedTrial]) -> None:
         """Announce the selected trials to the engine."""
         self._planned.update(dict.fromkeys(trials))
-        self.engine.plan(sorted(trials, key=_gravity) if self._settings.critical_first else trials)
+        self.engine.plan(sorted(trials, key=gravity) if self._settings.critical_first else trials)
 
     def result(self, trial: PlannedTrial) -> Trial:
         """Wait for a trial.
@@ -138,13 +141,6 @@ class Host:
             calibrations=self._power.calibrations,
         )
 
-    def _judge(self, power: Power, workshop: Workshop) -> TrialJudge:
-        notice = same_model_notice(power.judge, self.variants)
-        if notice is not None:
-            self.notices.append(notice)
-        judging = None if power.judge is None else build_judging(power.judge, workshop)
-        return TrialJudge(judging, power, workshop.root)
-
     def _replayed_again(self, trials: Sequence[PlannedTrial]) -> list[Outcome]:
         self.engine.plan(trials)
         return [self.engine.result(trial).outcome for trial in trials]
@@ -152,6 +148,11 @@ class Host:
     def stop_sending(self) -> None:
         """Send nothing more; what is under way is finished."""
         self._budget.stop()
+
+    def give_up(self) -> None:
+        """Send nothing more and do not wait for what is under way."""
+        self._budget.stop()
+        self.engine.give_up()
 
     def close(self) -> None:
         """Stop, note what was never started, seal the run. Safe to call twice."""
@@ -163,8 +164,13 @@ class Host:
         for planned in self._planned:
             if (planned.case_id, planned.variant, planned.trial) not in self.outcomes:
                 self._keep(self._runner.blank(planned))
-        self._recordings.close()
-        self._run.seal({"ended_at": datetime.now(UTC).isoformat(timespec="seconds"), "trials": len(self.outcomes)})
+        ended = {"ended_at": datetime.now(UTC).isoformat(timespec="seconds"), "trials": len(self.outcomes)}
+        for name, end in (("recordings", self._recordings.close), ("run", lambda: self._run.seal(ended))):
+            try:
+                end()
+            except NotWritten as error:
+                # The journal stays, and is as good a file to read.
+                self.notices.insert(0, f"the {name} could not be sealed, which the next command does: {error}")
 
     def add_own_assertion(self, trial_id: tuple[str, str, int], message: str) -> None:
         """Add a test's own failed assertion to the outcome of its trial."""
@@ -176,9 +182,17 @@ class Host:
     async def _replay(self, planned: PlannedTrial) -> Trial:
         return await self._runner.run(planned)
 
-    def _keep(self, outcome: Outcome) -> None:
-        self._run.add(outcome)
+    def _keep(self, outcome: Outcome) -> Outcome:
+        """Write an outcome to the run; what is left of it when it cannot be written."""
+        try:
+            self._run.add(outcome)
+        except NotWritten as error:
+            outcome = not_kept(outcome, error)
         self.outcomes[outcome.trial_id] = outcome
+        if outcome.reasons and outcome.reasons[0].code == NOT_WRITTEN:
+            # What is answered from here on would be paid for and lost.
+            self._budget.stop(f"the run was stopped: {outcome.reasons[0].message}", code=NOT_WRITTEN)
+        return outcome
 
 
 def _measured(store: RunStore, resume: str | None) -> dict[tuple[str, str, int], Outcome]:
@@ -189,7 +203,8 @@ def _measured(store: RunStore, resume: str | None) -> dict[tuple[str, str, int],
     return {outcome.trial_id: outcome for outcome in outcomes if outcome.status not in ("error", "not_run")}
 
 
-def _gravity(trial: PlannedTrial) -> int:
+def gravity(trial: PlannedTrial) -> int:
+    """The place of a trial where the gravest go first, from 0."""
     severity = trial.entry.severity
     return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
 

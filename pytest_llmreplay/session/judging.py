@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_llmreplay.compare.policy import JudgeRule
 from pytest_llmreplay.config import load_judge, rubric_of
 from pytest_llmreplay.config.gate import judge_rule
-from pytest_llmreplay.judge.applied import JudgedPart, applied
+from pytest_llmreplay.judge.applied import CHECK, JudgedPart, applied
 from pytest_llmreplay.judge.calibration import (
     Calibration,
     calibration_for,
@@ -29,6 +29,7 @@ from pytest_llmreplay.model.rubric import InlineRubric, Rubric, RubricReference
 from pytest_llmreplay.model.trajectory import Trajectory
 from pytest_llmreplay.model.variant import ModelTarget, Variant
 from pytest_llmreplay.model.verdict import Verdict
+from pytest_llmreplay.providers.pressure import begin_trial
 from pytest_llmreplay.session.compose import Workshop, recorded_provider
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.ways import abilities_of
@@ -93,11 +94,14 @@ class TrialJudge:
         judging: the judge; None when there is none.
         power: whether its verdicts count.
         root: the project's folder.
+        warn: told once, when the judge is first asked about the answers of its own model.
     """
 
     judging: Judging | None
     power: Power
     root: Path
+    warn: Callable[[str], None]
+    _warned: bool = False
     _rubrics: dict[str, Rubric] = field(default_factory=dict)
 
     def part_of(self, expectation: Expectation) -> JudgedPart | None:
@@ -144,9 +148,15 @@ class TrialJudge:
         now = self.named(outcome, part)
         if (now.rubric_digest, now.judge_digest) != (outcome.rubric_digest, outcome.judge_digest):
             return False
-        if part is None or outcome.verdict is None:
-            return part is None or outcome.status == "failed"
-        return outcome.verdict.advisory == part.advisory
+        if part is None:
+            return True
+        if outcome.verdict is not None:
+            return outcome.verdict.advisory == part.advisory
+        judge = self._asked_judge
+        if judge is not None:
+            return judge.when == "when_checks_pass" and outcome.status != "passed"
+        unjudged = any(reason.check == CHECK for reason in outcome.reasons)
+        return unjudged == (part.alone or part.required)
 
     async def judged(
         self, outcome: Outcome, part: JudgedPart, case: Case, trajectory: Trajectory, variant: Variant
@@ -158,7 +168,10 @@ class TrialJudge:
         material = material_of_trial(case, trajectory, reference=part.reference, examples=variant.examples)
         if material is None or (material.answer is None and "answer" in part.rubric.sees):
             return applied(outcome, part, self._no_verdict(part, judge, "there is no answer to judge"), None)
+        self._warn_of_own_model(judge, variant)
         trouble: LlmReplayError | None = None
+        # The judge has a deadline of its own, whatever the target lost to trouble.
+        begin_trial()
         try:
             verdict = await self._verdict(part, material)
         except (InfrastructureError, NotRun) as error:
@@ -181,6 +194,15 @@ class TrialJudge:
             raise RuntimeError("a judge was asked that was never built")
         return await self.judging.verdict(part.rubric, material)
 
+    def _warn_of_own_model(self, judge: Judge, variant: Variant) -> None:
+        """Judges favour what their own model wrote (Panickssery et al. 2024, arXiv 2404.13076)."""
+        target = variant.target
+        if self._warned or not isinstance(target, ModelTarget) or _name(target) != _name(judge.target):
+            return
+        self._warned = True
+        said = f"the judge's model {judge.target.model} is also that of {variant.name}: judges favour their own answers"
+        self.warn(said)
+
     def _no_verdict(self, part: JudgedPart, judge: Judge, problem: str) -> Verdict:
         return Verdict("unmeasured", part.rubric.digest, judge.digest, judge.target.model, problem=problem)
 
@@ -193,15 +215,6 @@ class TrialJudge:
         return rubric
 
 
-def same_model_notice(judge: Judge | None, variants: Mapping[str, Variant]) -> str | None:
-    """A warning where a judge judges its own model's answers, which judges favour (arXiv 2404.13076)."""
-    if judge is None or judge.when == "never":
-        return None
-    own = [
-        name
-        for name, variant in variants.items()
-        if isinstance(variant.target, ModelTarget) and variant.target.model == judge.target.model
-    ]
-    if not own:
-        return None
-    return f"the judge's model {judge.target.model} is also that of {', '.join(own)}: judges favour their own answers"
+def _name(target: ModelTarget) -> str:
+    """The model's name without the provider's, since one model is reached in several ways."""
+    return target.model.rpartition("/")[2]

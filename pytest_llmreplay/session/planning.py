@@ -51,7 +51,7 @@ def plan_text(planned: Sequence[PlannedTrial], session: ReplaySession) -> str:
     files: dict[str, CaseFile] = {}
     unpriced: set[str] = set()
     minutes: dict[str, float] = defaultdict(float)
-    judge = TrialJudge(None, session.power, session.settings.root)
+    judge = TrialJudge(None, session.power, session.settings.root, warn=lambda _: None)
     for trial in dict.fromkeys(planned):
         file = files.setdefault(trial.file, CaseFile(session.settings.root / trial.file))
         variant = session.variants[trial.variant]

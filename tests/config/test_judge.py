@@ -38,3 +38,25 @@ def test_validate_finds_mistakes_in_rubrics_and_judges(project):
     text = "\n".join(map(str, problems))
     assert "did you mean 'question'?" in text
     assert "did you mean 'votes'?" in text
+
+
+def test_validate_names_the_case_whose_rubric_is_not_there(project, monkeypatch):
+    from click.testing import CliRunner
+
+    from pytest_llmreplay.cli.main import program
+    from pytest_llmreplay.store.cases import write_cases
+    from tests.session.conftest import make_case
+
+    (project / "pytest.ini").write_text("[pytest]\n")
+    (project / "golden").mkdir()
+    (project / "configs" / "rubrics" / "bad.yaml").write_text(RUBRIC.replace("question", "qeustion"))
+    cases = [
+        make_case(name, "hi", "order", expect={"rubric": {"file": f"configs/rubrics/{file}.yaml"}})
+        for name, file in (("gone-1", "gone"), ("bad-1", "bad"), ("bad-2", "bad"), ("good-1", "support"))
+    ]
+    write_cases(project / "golden" / "s.parquet", cases)
+    monkeypatch.chdir(project)
+    result = CliRunner().invoke(program, ["validate"])
+    problems = [line for line in result.output.splitlines() if line.startswith("problem:")]
+    assert len([line for line in problems if "golden/s.parquet::gone-1: expect.rubric.file" in line]) == 1
+    assert len([line for line in problems if "did you mean 'question'?" in line]) == 1

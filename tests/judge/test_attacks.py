@@ -159,3 +159,14 @@ def test_the_same_prompt_has_the_same_delimiter_so_that_its_recording_is_found_a
 def test_what_hides_nothing_is_left_readable(text):
     assert json.loads(as_data(text)) == text
     assert as_data(text) == json.dumps(text, ensure_ascii=False) or "\u00a0" in text
+
+
+@pytest.mark.parametrize("text", ['I said "no" to <that>\nand I mean it', "a plain sentence of a customer"])
+def test_what_a_customer_said_is_found_again_in_a_recorded_request_to_a_judge(text):
+    from pytest_llmreplay.cli.customer_data import Needles, row_text, texts_of
+    from tests.session.conftest import make_case
+
+    said = make_case("c", text, "order")
+    prompt = verdict_prompt(CORRECT, replace(MATERIAL, conversation=said.messages[:1]).shown(CORRECT), None)
+    request = {"messages": [message.to_openai() for message in prompt.messages()]}
+    assert Needles((), (), texts_of(said)).are_in(row_text({"request": json.dumps(request, ensure_ascii=False)}))

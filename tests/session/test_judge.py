@@ -7,6 +7,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np  # noqa: F401 (before pytester remembers the modules: it is loaded once a process, or never)
 import pytest
 from aiohttp import web
 
@@ -225,7 +226,7 @@ def test_the_gate_passes_with_a_judge_that_proved_itself(plain_project):
 @pytest.mark.parametrize(("when", "asked"), [("when_checks_pass", 0), ("always", 1), ("never", 0)])
 def test_checks_come_first_and_when_says_whether_the_judge_is_asked_all_the_same(plain_project, when, asked):
     case = make_case(
-        "wrong-1", "where is my order", "human", status="fixed", expect={**BOTH, "answer": {"equals": "x"}}
+        "wrong-1", "where is my order", "order", status="fixed", expect={**BOTH, "answer": {"equals": "x"}}
     )
     plain_project.golden(case)
     with judged(plain_project, extra=f"when: {when}\n") as judge:
@@ -360,6 +361,26 @@ def test_a_judge_of_its_own_model_is_warned_about_once(plain_project):
     text = result.stdout.str()
     assert text.count("judges favour their own answers") == 1
     assert "openai/judge is also that of own" in text
+
+
+def test_a_resumed_run_replays_nothing_where_nobody_judges(plain_project):
+    plain_project.pytester.makepyfile(
+        counting="""
+import pathlib
+from bot import answer
+def answer_counted(messages, tools, replay):
+    with pathlib.Path("asked.txt").open("a") as file:
+        file.write("x")
+    return answer(messages, tools, replay)
+"""
+    )
+    plain_project.variant("v3", "counting:answer_counted")
+    plain_project.golden(*CASES)
+    with judged(plain_project):
+        pass
+    for more in ((), ("--llmreplay-resume",)):
+        plain_project.run(*only("v3"), "--llmreplay-judge", "never", *more)
+        assert len((plain_project.root / "asked.txt").read_text()) == 6
 
 
 def test_a_mistake_in_rubric_or_judge_is_one_sentence(plain_project):
