@@ -4,6 +4,7 @@ from pytest_llmreplay.promote.borrow import Lender, borrow, missing_results, par
 from pytest_llmreplay.promote.duplicates import NEAR, Duplicate, SuiteIndex
 from pytest_llmreplay.promote.expect import expect_from_column, expect_from_file
 from pytest_llmreplay.promote.labels import EVIDENCE, Given, label, proposals
+from pytest_llmreplay.promote.logged import logged_intent
 from pytest_llmreplay.promote.migration import ToolMigration, migrate_tools
 from pytest_llmreplay.promote.pipeline import Promotion, Step, Stopped, StoppedError, promote, with_status
 from pytest_llmreplay.promote.propose import PROPOSED, propose
@@ -28,6 +29,7 @@ __all__ = [
     "expect_from_column",
     "expect_from_file",
     "label",
+    "logged_intent",
     "migrate_tools",
     "missing_results",
     "parse_stub",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 from pytest_llmreplay.checks import check_trajectory
 from pytest_llmreplay.model.canonical import canonical_arguments
@@ -15,6 +13,7 @@ from pytest_llmreplay.model.case import Case, FailureCategory, FailureStage, Sev
 from pytest_llmreplay.model.conversation import Message
 from pytest_llmreplay.model.expectation import parse_expectation
 from pytest_llmreplay.model.trajectory import Trajectory
+from pytest_llmreplay.promote.logged import negative_feedback
 from pytest_llmreplay.promote.pipeline import Step
 from pytest_llmreplay.promote.recorded import recorded_trajectory
 
@@ -27,7 +26,6 @@ _REFUSAL = re.compile(
 )
 _ERROR = re.compile(r"(?i)^\s*(?:error|exception|traceback|failed|timeout)\b|\"error\"\s*:(?!\s*(?:null|\"\"|false))")
 _SAYS_ERROR = re.compile(r"(?i)\b(?:error|sorry|apolog|unable|couldn|could not|cannot|can't|fail|problem|issue)")
-_NEGATIVE = frozenset({"negative", "thumbs_down", "down", "bad", "dislike", "👎", "poor", "no"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def label(given: Given) -> Step:
             failure_category=given.failure_category or case.failure_category or (first.category if first else None),
             failure_stage=given.failure_stage or case.failure_stage or (first.stage if first else None),
             severity=given.severity or case.severity or ("high" if severe else "medium" if first else None),
-            intent=given.intent or case.intent or _logged_intent(case),
+            intent=given.intent or case.intent,
             title=given.title or case.title or _cut(said, 80) or None,
             summary=given.summary or case.summary or (f"{first.rule}: {first.evidence}" if first else None),
             owner=given.owner or case.owner,
@@ -97,7 +95,7 @@ def proposals(case: Case) -> Iterator[Label]:
     yield from _repeated(turn)
     yield from _answers(case, turn, trajectory.answer)
     yield from _ignored_documents(case, trajectory.answer)
-    negative = next(_negative(case.metadata.get("feedback")), None)
+    negative = next(negative_feedback(case.metadata.get("feedback")), None)
     if negative is not None:
         yield Label("negative feedback", "quality", "model", negative)
 
@@ -150,22 +148,6 @@ def _ignored_documents(case: Case, answer: str | None) -> Iterator[Label]:
 
 def _rare(text: str) -> set[str]:
     return {word for word in re.findall(r"\w+", text.casefold()) if len(word) >= 5}
-
-
-def _negative(feedback: Any, name: str = "feedback") -> Iterator[str]:
-    """Every negative score in the feedback, as `name: value`."""
-    if isinstance(feedback, Mapping):
-        for key, value in feedback.items():
-            yield from _negative(value, str(key))
-    elif (isinstance(feedback, int | float) and (feedback is False or feedback <= 0)) or (
-        isinstance(feedback, str) and feedback.strip().casefold() in _NEGATIVE
-    ):
-        yield f"{name}: {json.dumps(feedback, ensure_ascii=False)}"
-
-
-def _logged_intent(case: Case) -> str | None:
-    logged = case.metadata.get("intent")
-    return logged if isinstance(logged, str) and logged else None
 
 
 def _failing_words(case: Case) -> str:
