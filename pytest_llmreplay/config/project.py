@@ -17,6 +17,7 @@ _INI_SECTIONS = {
     "tox.ini": "pytest",
     "setup.cfg": "tool:pytest",
 }
+_YES, _NO = ("1", "yes", "true", "on"), ("0", "no", "false", "off", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,19 @@ class Project:
     def state(self) -> Path:
         """The folder of runs and recordings."""
         return self.root / ".pytest_llmreplay"
+
+    @property
+    def approver_differs(self) -> bool:
+        """Whether who promoted a case may not approve it: the ini key `llmreplay_approver_differs`.
+
+        Raises:
+            UserError: the key is neither yes nor no.
+        """
+        written: Any = self.ini.get("llmreplay_approver_differs", False)
+        word = str(written).strip().lower()
+        if word not in (*_YES, *_NO):
+            raise UserError("is neither", key="llmreplay_approver_differs", value=written, allowed=["true", "false"])
+        return word in _YES
 
     def relative(self, path: Path) -> str:
         """A path as it is shown and stored: relative to the project where it lies inside."""

@@ -160,6 +160,23 @@ def test_what_cannot_be_approved(program_in, cases, monkeypatch):
     program_in(*arguments, "ben")
 
 
+def test_the_project_can_require_that_approver_and_promoter_differ(program_in, cases, editor):
+    path = cases(CASE, other("t-2-bb", provenance=Provenance()))
+    before = path.read_bytes()
+    (program_in.root / "pytest.ini").write_text("[pytest]\nllmreplay_approver_differs = true\n")
+    assert "it is your own promotion" in program_in.mistake("golden", "approve", "t-1-aa", "--by", "ann")
+    assert "nobody says who promoted it" in program_in.mistake("golden", "approve", "t-2-bb", "--by", "ann")
+    editor("status: draft", "status: open")
+    assert "only `golden approve` opens a draft" in program_in.mistake("golden", "edit", "t-1-aa")
+    text = program_in("golden", "export", "t-1-aa").output.replace("status: draft", "status: fixed")
+    (program_in.root / "one.yaml").write_text(text)
+    assert "only `golden approve` opens a draft" in program_in.mistake("golden", "import", "one.yaml")
+    assert path.read_bytes() == before
+    program_in("golden", "approve", "t-1-aa", "--by", "ben")
+    (program_in.root / "pytest.ini").write_text("[pytest]\nllmreplay_approver_differs = maybe\n")
+    assert "allowed: true, false" in program_in.mistake("golden", "approve", "t-2-bb", "--by", "ben")
+
+
 def test_retire_and_prune(program_in, cases):
     path = cases(CASE, other("t-2-bb", expires_at="2020-01-01"), other("t-3-cc", expires_at="2999-01-01"))
     program_in("golden", "retire", "t-1-aa", "--reason", "the tool is gone")
