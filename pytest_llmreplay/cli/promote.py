@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from pytest_llmreplay.cli.promotion import Choices, pipeline_steps
+from pytest_llmreplay.cli.reproducing import reproduced
 from pytest_llmreplay.cli.review import review, say_duplicate, say_stopped
 from pytest_llmreplay.cli.selection import selected
 from pytest_llmreplay.model.case import FailureCategory, FailureStage, Severity
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pytest_llmreplay.traces import ReadProblem
 
 _WORD = "WORD"
+_UNMEASURED = 10
+RECORD_MODES = ("none", "once", "new_episodes", "all")
 
 
 @click.command()
@@ -55,6 +58,10 @@ _WORD = "WORD"
     help="An exact duplicate of a case in the suite: left out, counted by raising that case's weight, or added.",
 )
 @click.option("--allow-passing", is_flag=True, help="Write cases too whose expectation production itself meets.")
+@click.option("--reproduce", type=click.IntRange(min=1), metavar="N", help="Replay each new case N times on --variant.")
+@click.option("--variant", metavar="V", help="With --reproduce: a variant's name or file.")
+@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="With --reproduce: the budget.")
+@click.option("--record", type=click.Choice(RECORD_MODES), help="With --reproduce: what recordings are for.")
 @click.option("--borrow", multiple=True, metavar="LOGS", help="Take missing tool results from these logs; repeatable.")
 @click.option("--stub", "stubs", multiple=True, metavar="TOOL=JSON", help="The result of a tool; repeatable.")
 @click.option("--category", "failure_category", type=click.Choice(get_args(FailureCategory)))
@@ -103,14 +110,17 @@ def promote(logs: tuple[str, ...], out: Path | None, suite: str | None, dry_run:
     say_stopped(sorted_out.stopped)
     for case, duplicate in sorted_out.duplicates:
         say_duplicate(case, duplicate, choices.on_duplicate)
-    _finish(project, out, suite, sorted_out, choices, dry_run=dry_run)
+    measured = _finish(project, out, suite, sorted_out, choices, dry_run=dry_run)
     if sorted_out.stopped or any(problem.record is not None and not problem.note for problem in problems):
         click.get_current_context().exit(1)
+    if not measured:
+        click.get_current_context().exit(_UNMEASURED)
 
 
 def _finish(
     project: Project, out: Path | None, suite: str, sorted_out: _SortedOut, choices: Choices, *, dry_run: bool
-) -> None:
+) -> bool:
+    """Write what is new; whether all that was to be reproduced could be measured."""
     cases = sorted_out.cases
     linked = Counter(duplicate.case_id for _, duplicate in sorted_out.left_out)
     if not cases and not sorted_out.stopped and not linked:
@@ -118,11 +128,15 @@ def _finish(
     if linked and choices.on_duplicate == "link" and not dry_run:
         _raise_weights(project, linked)
     if not cases:
-        return
+        return True
+    measured = True
+    if choices.reproduce is not None and not dry_run:
+        cases, measured = reproduced(project, cases, choices)
     path = out if out is not None else _default_path(project, suite, cases)
     if not dry_run:
         _write(path, cases)
     review(cases, project.relative(path), dry_run=dry_run)
+    return measured
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_llmreplay.model.conversation import Conversation
     from pytest_llmreplay.promote import Step
     from pytest_llmreplay.promote.redact import Redactor
+    from pytest_llmreplay.providers.recorded import RecordMode
     from pytest_llmreplay.traces import ReadProblem
 
 
@@ -58,6 +59,10 @@ class Choices:
     expires: datetime | None
     tags: tuple[str, ...]
     promoted_by: str | None
+    reproduce: int | None
+    variant: str | None
+    max_cost: float | None
+    record: RecordMode | None
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Choices:
@@ -71,6 +76,10 @@ class Choices:
         if len(given) > 1:
             names = " and ".join("--" + name.replace("_", "-") for name in given)
             raise UserError(f"{names} exclude each other")
+        if (choices.reproduce is None) != (choices.variant is None):
+            raise UserError("--reproduce N and --variant V belong together")
+        if choices.reproduce is None and (choices.max_cost is not None or choices.record is not None):
+            raise UserError("--max-cost and --record say nothing without --reproduce")
         if choices.store_personal_data is not None:
             if not choices.store_personal_data.strip():
                 raise UserError("needs a reason, which is kept in each case", key="--store-personal-data")

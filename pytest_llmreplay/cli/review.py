@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_llmreplay.cli.reproducing import REPRODUCED, reproduction_text
 from pytest_llmreplay.report.text import call_text, one_line, printable
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def _lines(case: Case) -> Iterator[str]:
         note: Any = case.metadata.get(name)
         if note:
             yield f"  {name}: {_redaction(note) if name == 'redaction' else _proof(note)}"
+    if note and REPRODUCED in note:
+        yield f"  {reproduction_text(note[REPRODUCED], case.kind)}"
     for call in _missing(case):
         yield f"  missing: the result of {call}; add it with"
         yield f"    pytest-llmreplay golden stub {case.case_id} {call}='JSON'"
@@ -129,9 +132,24 @@ def _say_totals(cases: Sequence[Case]) -> None:
     )
     if failing:
         click.echo(f"{failing} controls have an expectation that production itself does not meet.", err=True)
+    incidents = [_proof_of(case) for case in cases if case.kind == "incident"]
+    _say_reproduced([note[REPRODUCED] for note in incidents if REPRODUCED in note])
     missing = sum(bool(_missing(case)) for case in cases)
     if missing and len(cases) > _SHOWN_WHOLE:
         click.echo(f"{missing} cases lack the result of an expected call; --borrow LOGS or golden stub adds them.")
+
+
+def _say_reproduced(notes: Sequence[Any]) -> None:
+    if len(notes) > _SHOWN_WHOLE:
+        happens = sum(note["failed"] > 0 for note in notes)
+        never = sum(not note["failed"] and note["passed"] > 0 for note in notes)
+        left = len(notes) - happens - never
+        rest = f", {left} could not be measured" if left else ""
+        click.echo(f"on {notes[0]['variant']}: {happens} reproduced, {never} not reproducible here{rest}")
+
+
+def _proof_of(case: Case) -> Any:
+    return case.metadata.get("proof") or {}
 
 
 def _note(case: Case) -> Any:

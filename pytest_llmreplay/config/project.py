@@ -30,7 +30,7 @@ class Project:
     @property
     def golden(self) -> list[Path]:
         """Where the suites are: the ini key `llmreplay_golden`, or `golden/`."""
-        return [self.root / part for part in _lines(self.ini.get("llmreplay_golden"))] or [self.root / "golden"]
+        return [self.root / part for part in self.ini_lines("llmreplay_golden")] or [self.root / "golden"]
 
     @property
     def configs(self) -> Path:
@@ -41,6 +41,10 @@ class Project:
     def state(self) -> Path:
         """The folder of runs and recordings."""
         return self.root / ".pytest_llmreplay"
+
+    def ini_lines(self, key: str) -> list[str]:
+        """What the settings say under a key, line by line; nothing where they do not say."""
+        return _lines(self.ini.get(key))
 
     @property
     def approver_differs(self) -> bool:
