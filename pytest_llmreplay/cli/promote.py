@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from pytest_llmreplay.cli.promotion import Choices, pipeline_steps
+from pytest_llmreplay.cli.promotion import Choices, given_by, pipeline_steps, redactor_for
+from pytest_llmreplay.cli.questions import Questions
 from pytest_llmreplay.cli.reproducing import reproduced
 from pytest_llmreplay.cli.review import review, say_duplicate, say_stopped
 from pytest_llmreplay.cli.selection import selected
@@ -101,7 +103,8 @@ def promote(logs: tuple[str, ...], out: Path | None, suite: str | None, dry_run:
         turn=choices.turn,
         sha256_of=lru_cache(lambda source: _sha256(project.root / source)),
     )
-    steps = pipeline_steps(project, logs, choices, problems)
+    redactor = redactor_for(project, choices)
+    steps = pipeline_steps(project, logs, choices, redactor, problems)
     chosen = selected(logs, choices, problems)
     results = run_pipeline(_with_relative_source(chosen, project), promotion, steps)
     sorted_out = _sorted_out(results, project, suite, choices.on_duplicate)
@@ -110,6 +113,9 @@ def promote(logs: tuple[str, ...], out: Path | None, suite: str | None, dry_run:
     say_stopped(sorted_out.stopped)
     for case, duplicate in sorted_out.duplicates:
         say_duplicate(case, duplicate, choices.on_duplicate)
+    if not dry_run and not given_by(choices).says_something and sys.stdin.isatty():
+        ask = Questions(None if redactor is None else redactor.written)
+        sorted_out = replace(sorted_out, cases=[ask(case) for case in sorted_out.cases])
     measured = _finish(project, out, suite, sorted_out, choices, dry_run=dry_run)
     if sorted_out.stopped or any(problem.record is not None and not problem.note for problem in problems):
         click.get_current_context().exit(1)
@@ -177,8 +183,6 @@ def _sorted_out(results: Iterable[Case | Stopped], project: Project, suite: str,
 
 
 def _with_relative_source(conversations: Iterable[Conversation], project: Project) -> Iterator[Conversation]:
-    from dataclasses import replace
-
     for conversation in conversations:
         source = conversation.source_file
         yield conversation if source is None else replace(conversation, source_file=project.relative(Path(source)))
@@ -208,8 +212,6 @@ def _cases_of(project: Project, suite: str) -> Iterator[Case]:
 
 
 def _raise_weights(project: Project, linked: Counter[str]) -> None:
-    from dataclasses import replace
-
     from pytest_llmreplay.store.cases import find_case, rewrite_cases
 
     for case_id, count in sorted(linked.items()):

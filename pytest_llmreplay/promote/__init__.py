@@ -3,7 +3,7 @@
 from pytest_llmreplay.promote.borrow import Lender, borrow, missing_results, parse_stub, stub
 from pytest_llmreplay.promote.duplicates import NEAR, Duplicate, SuiteIndex
 from pytest_llmreplay.promote.expect import expect_from_column, expect_from_file
-from pytest_llmreplay.promote.labels import EVIDENCE, Given, label, proposals
+from pytest_llmreplay.promote.labels import EVIDENCE, Given, label, proposals, relabelled
 from pytest_llmreplay.promote.logged import logged_intent
 from pytest_llmreplay.promote.migration import ToolMigration, migrate_tools
 from pytest_llmreplay.promote.pipeline import Promotion, Step, Stopped, StoppedError, promote, with_status
@@ -38,6 +38,7 @@ __all__ = [
     "proposals",
     "propose",
     "prove",
+    "relabelled",
     "stub",
     "with_status",
 ]

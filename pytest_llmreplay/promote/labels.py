@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -26,6 +26,10 @@ _REFUSAL = re.compile(
 )
 _ERROR = re.compile(r"(?i)^\s*(?:error|exception|traceback|failed|timeout)\b|\"error\"\s*:(?!\s*(?:null|\"\"|false))")
 _SAYS_ERROR = re.compile(r"(?i)\b(?:error|sorry|apolog|unable|couldn|could not|cannot|can't|fail|problem|issue)")
+
+
+Written = Callable[[str, Case], str]
+"""Given what a person wrote about a case: the same, redacted as the case was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,11 @@ class Given:
         return any(getattr(self, name) for name in self.__dataclass_fields__)
 
 
-def label(given: Given) -> Step:
-    """The step that labels a case: what a person gave, else what the first rule that holds proposes."""
+def label(given: Given, written: Written = lambda text, _case: text) -> Step:
+    """The step that labels a case: what a person gave, else what the first rule that holds proposes.
+
+    `written` redacts what a person wrote about a case as the case was.
+    """
 
     def step(case: Case) -> Case:
         found = list(proposals(case)) if case.kind == "incident" else []
@@ -69,21 +76,38 @@ def label(given: Given) -> Step:
         if found:
             metadata[EVIDENCE] = {one.rule: one.evidence for one in found}
         severe = any(one.rule == "negative feedback" for one in found)
-        return replace(
+        proposed = replace(
             case,
-            failure_category=given.failure_category or case.failure_category or (first.category if first else None),
-            failure_stage=given.failure_stage or case.failure_stage or (first.stage if first else None),
-            severity=given.severity or case.severity or ("high" if severe else "medium" if first else None),
-            intent=given.intent or case.intent,
-            title=given.title or case.title or _cut(said, 80) or None,
-            summary=given.summary or case.summary or (f"{first.rule}: {first.evidence}" if first else None),
-            owner=given.owner or case.owner,
-            due=given.due or case.due,
-            tags=tuple(dict.fromkeys((*case.tags, *given.tags))),
+            failure_category=case.failure_category or (first.category if first else None),
+            failure_stage=case.failure_stage or (first.stage if first else None),
+            severity=case.severity or ("high" if severe else "medium" if first else None),
+            title=case.title or _cut(said, 80) or None,
+            summary=case.summary or (f"{first.rule}: {first.evidence}" if first else None),
             metadata=metadata,
         )
+        return relabelled(proposed, given, written)
 
     return step
+
+
+def relabelled(case: Case, given: Given, written: Written = lambda text, _case: text) -> Case:
+    """The case with the labels that a person gave; what they wrote is redacted as the case was."""
+
+    def text(said: str | None, kept: str | None) -> str | None:
+        return kept if not said else said if said == kept else written(said, case)
+
+    return replace(
+        case,
+        failure_category=given.failure_category or case.failure_category,
+        failure_stage=given.failure_stage or case.failure_stage,
+        severity=given.severity or case.severity,
+        intent=text(given.intent, case.intent),
+        title=text(given.title, case.title),
+        summary=text(given.summary, case.summary),
+        owner=given.owner or case.owner,
+        due=given.due or case.due,
+        tags=tuple(dict.fromkeys((*case.tags, *(written(tag, case) for tag in given.tags)))),
+    )
 
 
 def proposals(case: Case) -> Iterator[Label]:

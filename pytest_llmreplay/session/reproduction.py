@@ -48,7 +48,7 @@ class Reproduction:
 
     def note(self) -> dict[str, Any]:
         """What is kept with the case."""
-        others = {name: self.counts[name] for name in _NOT_MEASURED if self.counts[name]}
+        others: dict[str, int] = {name: self.counts[name] for name in _NOT_MEASURED if self.counts[name]}
         trials = {"trials": self.counts.total(), "failed": self.counts["failed"], "passed": self.counts["passed"]}
         return {"variant": self.variant, "variant_digest": self.variant_digest, **trials, **others}
 

@@ -100,6 +100,26 @@ class Redactor:
         redactor = Redactor(self._rules, replace(self._pseudonyms, fake=fake), self._confirm)
         return redactor._alike(conversation, like)
 
+    def written(self, text: str, like: Case) -> str:
+        """What a person wrote about a redacted case, such as its summary, redacted as the case was.
+
+        Raises:
+            StoppedError: it holds words that may be names and there is nobody to ask.
+        """
+        if not like.provenance.redactor_version:
+            return text
+        message = Conversation("", (Message("user", text),))
+        redacted = self.conversation(message, like).messages[0].content or ""
+        found = sorted(word for word in self._names_in(redacted) if not self._is_known_word(word, like))
+        values = _Values()
+        for name in self._confirm(found) if found else ():
+            self._know("name", name, values)
+        return self._redacted(redacted, None, values)
+
+    def _is_known_word(self, word: str, like: Case) -> bool:
+        fakes = (part for fake in self._pseudonyms.made for part in _WORD.findall(fake))
+        return word.casefold() in _product_words(like) or self._allowed(word) or word in fakes
+
     def _alike(self, conversation: Conversation, like: Case) -> Conversation:
         values = _Values()
         walk = Walk(self._collecting(values), self._places)
