@@ -16,10 +16,11 @@ from pytest_llmreplay.promote.redact.detection import Rules, detection
 from pytest_llmreplay.promote.redact.found import Found, without_overlaps
 from pytest_llmreplay.promote.redact.fragments import fragments
 from pytest_llmreplay.promote.redact.places import says_something
+from pytest_llmreplay.promote.redact.plain import plain_text
 from pytest_llmreplay.promote.redact.pseudonym import Pseudonyms
 from pytest_llmreplay.promote.redact.residual import residual_names, tool_words
 from pytest_llmreplay.promote.redact.scan import Scan, leftovers_of
-from pytest_llmreplay.promote.redact.spelling import TITLES, Known, canonical, known_values
+from pytest_llmreplay.promote.redact.spelling import TITLES, Known, canonical, known_in, known_values
 from pytest_llmreplay.promote.redact.walk import Place, Walk
 from pytest_llmreplay.promote.redact.words import Words
 
@@ -140,7 +141,8 @@ class Redactor:
             if stands.casefold() in present:
                 self._know(kind, written, values)
 
-        def visit(text: str, _place: Place) -> str:
+        def visit(written: str, _place: Place) -> str:
+            text = plain_text(written)
             for word in _WORD.findall(text):
                 ask("name", re.sub(r"['’][sS]$", "", word))
             for token in _TOKEN.findall(text):
@@ -149,7 +151,7 @@ class Redactor:
             if "[address_" in present or self._pseudonyms.fake:
                 for window in _windows(text):
                     ask("address", window)
-            return text
+            return written
 
         return visit
 
@@ -214,11 +216,8 @@ class Redactor:
             kind = self._kind_at(text, kind)
             values.counts[kind] += 1
             return self._stands_for(kind, text)
-        folded, digits = text.casefold(), "".join(c for c in text if c.isdigit())
         parts = dict(values.parts.get(text, ()))
-        found: list[Found] = [*self._detect(text), *parts]
-        for known in values.known:
-            found += known.find(text, folded, digits)
+        found: list[Found] = [*self._detect(text), *parts, *known_in(text, values.known)]
         kept = [f for f in without_overlaps(found) if not self._allowed(text[f.start : f.stop])]
         for one in reversed(kept):
             values.counts[one.kind] += 1

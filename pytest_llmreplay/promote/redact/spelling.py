@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pytest_llmreplay.promote.redact.dates import date_pattern, iso_date
 from pytest_llmreplay.promote.redact.found import Found
 from pytest_llmreplay.promote.redact.phones import international
+from pytest_llmreplay.promote.redact.plain import plain, plain_text
 from pytest_llmreplay.promote.redact.words import Words
 
 TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "madam", "herr", "frau", "jr", "sr"})
@@ -35,8 +36,21 @@ class Known:
         return [Found(match.start(), match.end(), self.kind) for match in self.pattern.finditer(text)]
 
 
+def known_in(text: str, values: Sequence[Known]) -> list[Found]:
+    """Where the values stand in a text, also in disguise."""
+    bare = plain(text)
+    found = _found(text, values)
+    return found if bare is None else found + [bare.back(one) for one in _found(bare.text, values)]
+
+
+def _found(text: str, values: Sequence[Known]) -> list[Found]:
+    folded, digits = text.casefold(), "".join(c for c in text if c.isdigit())
+    return [one for known in values for one in known.find(text, folded, digits)]
+
+
 def canonical(kind: str, written: str, regions: Sequence[str]) -> str:
     """The spelling that all spellings of a value share."""
+    written = plain_text(written)
     if kind == "phone":
         return international(written, regions)
     if kind in ("card", "iban", "national_id"):
@@ -52,7 +66,7 @@ def canonical(kind: str, written: str, regions: Sequence[str]) -> str:
 
 def known_values(kind: str, written: str, words: Words, regions: Sequence[str]) -> list[Known]:
     """How to find a value wherever it is said again; nothing for one too short to be told from other text."""
-    written = written.strip()
+    written = plain_text(written).strip()
     if kind == "name":
         return _names(written, words)
     if kind == "phone":
