@@ -7,7 +7,7 @@ import select
 import subprocess
 import sys
 import time
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -101,7 +101,8 @@ def test_answers_are_taken_checked_and_redacted_alike(program_in, log, terminal)
     [case] = cases(program_in)
     assert (case.failure_category, case.failure_stage, case.severity) == ("quality", "retrieval", "critical")
     assert (case.intent, case.owner) == ("refund", "ann")
-    assert case.due in {(date.today() + timedelta(days=14 - n)).isoformat() for n in (0, 1)}
+    today = datetime.now().astimezone().date()
+    assert case.due in {(today + timedelta(days=14 - n)).isoformat() for n in (0, 1)}
     said = re.fullmatch(r"I am (\[NAME_\w{8}\]), (\[EMAIL_\w{8}\])", case.messages[0].content)
     assert re.fullmatch(rf"told {re.escape(said[1])} and \[NAME_\w{{8}}\], at {re.escape(said[2])}", case.summary)
 

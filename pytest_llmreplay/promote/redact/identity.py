@@ -33,8 +33,8 @@ _NAMED = re.compile(
 )
 
 _NAMED_AFTER = re.compile(
-    r"(?i)(?<![\w.-])(\d{3}[ .-]?\d{2}[ .-]?\d{4})(?![\w-])[,;]?\s+(?:(?:is|was|as|for|being)\s+)?(?:(?:my|her|his|the|our)\s+)?"
-    r"(?:ssn|social\b|tax\s+id)"
+    r"(?i)(?<![\w.-])(\d{3}[ .-]?\d{2}[ .-]?\d{4})(?![\w-])[,;]?\s+(?:(?:is|was|as|for|being)\s+)?"
+    r"(?:(?:my|her|his|the|our)\s+)?(?:ssn|social\b|tax\s+id)"
 )
 
 

@@ -78,7 +78,7 @@ def _decoded(escape: str) -> str:
         decoded = unquote(escape, errors="replace")
         return escape if "\N{REPLACEMENT CHARACTER}" in decoded else decoded
     if escape[0] == "\\":
-        return chr(int(escape[2:], 16)) if escape[1] == "u" else _BACKSLASHED[escape[1]]
+        return chr(int(escape.removeprefix("\\u"), 16)) if escape[1] == "u" else _BACKSLASHED[escape[1]]
     return escape[1]
 
 

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.conversation import Conversation, Message
 from pytest_llmreplay.promote.pipeline import StoppedError, case_id
+from pytest_llmreplay.promote.redact.asked import asked_values
 from pytest_llmreplay.promote.redact.detection import Rules, detection
 from pytest_llmreplay.promote.redact.found import Found, without_overlaps
 from pytest_llmreplay.promote.redact.fragments import fragments
@@ -125,7 +127,7 @@ class Redactor:
         values = _Values()
         walk = Walk(self._collecting(values), self._places)
         walk.conversation(conversation)
-        self._collect_fragments(conversation.messages, values)
+        self._collect_from_chat(conversation.messages, values)
         present = _all_text(like, self._places).casefold()
         Walk(self._recognising(present, values), self._places).conversation(conversation)
         return Walk(self._rewriting(values), self._places).conversation(conversation)
@@ -157,7 +159,7 @@ class Redactor:
 
     def _collect(self, case: Case, values: _Values) -> None:
         Walk(self._collecting(values), self._places).case(case)
-        self._collect_fragments(case.messages, values)
+        self._collect_from_chat(case.messages, values)
 
     def _collecting(self, values: _Values) -> Callable[[str, Place], str]:
         def visit(text: str, place: Place) -> str:
@@ -184,6 +186,21 @@ class Redactor:
         if kind == "session_id":
             values.sessions.add(written)
         values.known += known_values(kind, written, self._words, self._rules.regions)
+
+    def _collect_from_chat(self, messages: Sequence[Message], values: _Values) -> None:
+        self._collect_fragments(messages, values)
+        for question, answer in pairwise(m for m in messages if m.role in ("assistant", "user") and m.content):
+            if question.role == "assistant" and answer.role == "user":
+                self._collect_answer(question.content or "", answer.content or "", values)
+
+    def _collect_answer(self, question: str, answer: str, values: _Values) -> None:
+        for kind, written in asked_values(question, answer, self._words):
+            if self._allowed(written):
+                continue
+            self._know(kind, written, values)
+            start = answer.find(written)
+            if start >= 0:  # here even a value that is too short to be looked for elsewhere
+                values.parts.setdefault(answer, []).append((Found(start, start + len(written), kind), written))
 
     def _collect_fragments(self, messages: Sequence[Message], values: _Values) -> None:
         said = [m.content for m in messages if m.role == "user" and m.content]

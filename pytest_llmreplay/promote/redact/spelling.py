@@ -15,6 +15,7 @@ from pytest_llmreplay.promote.redact.words import Words
 TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "madam", "herr", "frau", "jr", "sr"})
 _GAP = r"[\s().\-/\xa0]*"
 _SHORTEST = 4
+_GLUED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +135,18 @@ def _names(written: str, words: Words) -> list[Known]:
     parts = [part for part in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", written) if part.casefold() not in TITLES]
     known = []
     if len(parts) > 1 and len(parts) <= 6:
-        known.append(_bounded("name", r"[\s,._-]+".join(map(re.escape, parts)), parts[0].casefold()))
+        for order in (parts, parts[::-1]):
+            # Glued together they are told from other text by their length only.
+            gap = r"[\s,._+-]*" if sum(map(len, parts)) >= _GLUED else r"[\s,._+-]+"
+            known.append(_bounded("name", gap.join(map(_spelt_name, order)), order[0].casefold()[:1]))
     if len(parts) > 4 or any(c.isdigit() for c in written):
         return known or [_bounded("name", re.escape(written), written.casefold())]
     for part in parts:
         if len(part) < 2:
             continue
-        spelt = re.escape(part)
-        if words.may_name(part):
-            known.append(_bounded("name", spelt, part.casefold()))
+        spelt = _spelt_name(part)
+        if words.may_name(part) or "-" in part:
+            known.append(_bounded("name", spelt, re.split(r"['’-]", part)[0].casefold()))
             continue
         # A common word is the name where it is written as one or introduced as one.
         cased = "|".join(dict.fromkeys(re.escape(form) for form in (part.capitalize(), part.upper()) if len(part) > 1))
@@ -150,6 +154,11 @@ def _names(written: str, words: Words) -> list[Known]:
         introduced = re.compile(rf"(?:(?<![^\W_])(?:{cased})|{said})(?![^\W_])")
         known.append(Known("name", introduced, part.casefold()))
     return known
+
+
+def _spelt_name(part: str) -> str:
+    """A part of a name; a hyphen or an apostrophe in it may be left out."""
+    return r"[\s'’-]?".join(map(re.escape, re.split(r"['’-]", part)))
 
 
 def _folded(written: str) -> str:
