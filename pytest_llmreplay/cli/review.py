@@ -51,6 +51,8 @@ def review(cases: Sequence[Case], path: str, *, dry_run: bool) -> None:
 
 
 def _lines(case: Case) -> Iterator[str]:
+    from pytest_llmreplay.model.conversation import lost_in
+
     labels = (case.kind, case.status, case.severity, case.failure_category, case.failure_stage, case.intent)
     yield f"{case.case_id}  {' · '.join(word for word in labels if word)}"
     if case.summary:
@@ -65,6 +67,9 @@ def _lines(case: Case) -> Iterator[str]:
             yield f"  {name}: {_redaction(note) if name == 'redaction' else _proof(note)}"
     if note and REPRODUCED in note:
         yield f"  {reproduction_text(note[REPRODUCED], case.kind)}"
+    lost = next((what for message in case.messages if (what := lost_in(message)) is not None), None)
+    if lost is not None:
+        yield f"  lost: the log does not hold the {one_line(lost)} of a message, so a replay with it is unmeasured"
     for call in _missing(case):
         yield f"  missing: the result of {call}; add it with"
         yield f"    pytest-llmreplay golden stub {case.case_id} {call}='JSON'"
