@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,16 @@ _TELLING_CHARACTERS = 16
 
 @dataclass(frozen=True, slots=True)
 class Needles:
-    """What gives a customer away: ids and pseudonyms as words of their own, case ids, and whole texts."""
+    """What gives a customer away: ids and pseudonyms as words of their own, case ids, and whole texts.
+
+    `references` stand for texts that cases do not store; `reference_of` makes the one of a text.
+    """
 
     words: Collection[str]
     case_ids: Collection[str] = ()
     texts: Collection[str] = ()
+    references: Collection[str] = ()
+    reference_of: Callable[[str], str] = str
 
     def are_in(self, text: str) -> bool:
         """Whether a text speaks of the customer."""
@@ -33,6 +38,31 @@ class Needles:
         if any(re.search(_alone(word), folded) for word in bounded):
             return True
         return any(told in text for told in self.texts)
+
+    def refer_to(self, row: Any) -> bool:
+        """Whether a row holds a text for which one of the references stands."""
+        return bool(self.references) and any(self.reference_of(text) in self.references for text in _leaves(row))
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """The texts in a row that are long enough to tell customers apart, also inside of JSON."""
+    for text in _texts(value):
+        if text[:1] in ("{", "["):
+            try:
+                yield from _leaves(json.loads(text))
+            except (ValueError, RecursionError):
+                continue
+        elif len(text) >= _TELLING_CHARACTERS:
+            yield text
+
+
+def references_of(case: Case) -> set[str]:
+    """The references that stand for what the user wrote in a case."""
+    return (
+        {message.content or "" for message in case.messages if message.role == "user"}
+        if case.holds_references
+        else set()
+    )
 
 
 def _alone(word: str) -> str:
@@ -70,7 +100,7 @@ def rows_with(path: Path, needles: Needles) -> list[int]:
     Raises:
         UserError: the file cannot be read.
     """
-    return [number for number, row in enumerate(_rows(path)) if needles.are_in(row_text(row))]
+    return [number for number, row in enumerate(_rows(path)) if needles.are_in(row_text(row)) or needles.refer_to(row)]
 
 
 def row_text(value: Any) -> str:

@@ -14,6 +14,7 @@ from pytest_llmreplay.cli.customer_data import (
     Needles,
     other_files,
     parquet_files,
+    references_of,
     remove_rows,
     row_text,
     rows_with,
@@ -86,9 +87,14 @@ def _seal(project: Project) -> None:
 
 def _needles(project: Project, wanted: str) -> Needles:
     """The id and its pseudonyms, the cases that have one, and what was said in those cases."""
+    from pytest_llmreplay.promote import Hashes
+    from pytest_llmreplay.promote.redact import redaction_key
+
     words = {wanted, *_pseudonyms(project, wanted)}
     cases = [case for case in _cases(project) if _speaks_of(case, Needles(words))]
-    return Needles(words, {case.case_id for case in cases}, {text for case in cases for text in texts_of(case)})
+    texts = {text for case in cases for text in texts_of(case)}
+    references = {reference for case in cases for reference in references_of(case)}
+    return Needles(words, {case.case_id for case in cases}, texts, references, Hashes(redaction_key).of)
 
 
 def _speaks_of(case: Case, needles: Needles) -> bool:

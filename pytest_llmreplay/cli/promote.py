@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from pytest_llmreplay.cli.originals import Originals, said_elsewhere
 from pytest_llmreplay.cli.promotion import Choices, given_by, pipeline_steps, redactor_for
 from pytest_llmreplay.cli.questions import Questions
 from pytest_llmreplay.cli.reproducing import reproduced
@@ -52,6 +53,13 @@ RECORD_MODES = ("none", "once", "new_episodes", "all")
 @click.option("--residual", type=click.Choice(["redact", "keep"]), help="What to do with words that may be names.")
 @click.option("--fake", is_flag=True, help="Values of the same form instead of pseudonyms.")
 @click.option("--store-personal-data", metavar="REASON", help="Redact nothing; the reason is kept in each case.")
+@click.option(
+    "--store",
+    type=click.Choice(["text", "references"]),
+    default="text",
+    show_default=True,
+    help="references: keyed hashes in place of the text, which a resolver brings back at replay.",
+)
 @click.option(
     "--on-duplicate",
     type=click.Choice(["skip", "link", "add"]),
@@ -105,8 +113,9 @@ def promote(logs: tuple[str, ...], out: Path | None, suite: str | None, dry_run:
     )
     redactor = redactor_for(project, choices)
     steps = pipeline_steps(project, logs, choices, redactor, problems)
-    chosen = selected(logs, choices, problems)
-    results = run_pipeline(_with_relative_source(chosen, project), promotion, steps)
+    originals = Originals(redactor) if choices.store == "references" else None
+    chosen = _with_relative_source(selected(logs, choices, problems), project)
+    results = run_pipeline(chosen if originals is None else originals.seen(chosen), promotion, steps)
     sorted_out = _sorted_out(results, project, suite, choices.on_duplicate)
     for problem in problems:
         click.echo(printable(str(problem)), err=True)
@@ -116,7 +125,7 @@ def promote(logs: tuple[str, ...], out: Path | None, suite: str | None, dry_run:
     if not dry_run and not given_by(choices).says_something and sys.stdin.isatty():
         ask = Questions(None if redactor is None else redactor.written)
         sorted_out = replace(sorted_out, cases=[ask(case) for case in sorted_out.cases])
-    measured = _finish(project, out, suite, sorted_out, choices, dry_run=dry_run)
+    measured = _finish(project, out, suite, sorted_out, choices, originals, dry_run=dry_run)
     if sorted_out.stopped or any(problem.record is not None and not problem.note for problem in problems):
         click.get_current_context().exit(1)
     if not measured:
@@ -124,7 +133,14 @@ def promote(logs: tuple[str, ...], out: Path | None, suite: str | None, dry_run:
 
 
 def _finish(
-    project: Project, out: Path | None, suite: str, sorted_out: _SortedOut, choices: Choices, *, dry_run: bool
+    project: Project,
+    out: Path | None,
+    suite: str,
+    sorted_out: _SortedOut,
+    choices: Choices,
+    originals: Originals | None,
+    *,
+    dry_run: bool,
 ) -> bool:
     """Write what is new; whether all that was to be reproduced could be measured."""
     cases = sorted_out.cases
@@ -138,6 +154,13 @@ def _finish(
     measured = True
     if choices.reproduce is not None and not dry_run:
         cases, measured = reproduced(project, cases, choices)
+    if originals is not None:
+        stopped: list[Stopped] = []
+        cases = originals.hidden(cases, stopped)
+        say_stopped(stopped)
+        sorted_out.stopped.extend(stopped)
+        if not cases:
+            return measured
     path = out if out is not None else _default_path(project, suite, cases)
     if not dry_run:
         _write(path, cases)
@@ -160,7 +183,7 @@ def _sorted_out(results: Iterable[Case | Stopped], project: Project, suite: str,
     from pytest_llmreplay.promote import Stopped, SuiteIndex
 
     taken = dict(_known_ids(project))
-    index = SuiteIndex.of(_cases_of(project, suite))
+    index = SuiteIndex.of(_cases_of(project, suite), said_elsewhere)
     found = _SortedOut([], [], [], [])
     for result in results:
         if isinstance(result, Stopped):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_llmreplay.model.case import REFERENCES
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import one_line
 
@@ -44,6 +45,7 @@ class Choices:
     residual: str | None
     fake: bool
     store_personal_data: str | None
+    store: str
     on_duplicate: str
     allow_passing: bool
     borrow: tuple[str, ...]
@@ -76,6 +78,9 @@ class Choices:
         if len(given) > 1:
             names = " and ".join("--" + name.replace("_", "-") for name in given)
             raise UserError(f"{names} exclude each other")
+        if choices.store == REFERENCES and choices.borrow:
+            fix = "a borrowed result is another customer's text; write one with --stub TOOL=JSON"
+            raise UserError("--store references and --borrow exclude each other", fix=fix)
         if (choices.reproduce is None) != (choices.variant is None):
             raise UserError("--reproduce N and --variant V belong together")
         if choices.reproduce is None and (choices.max_cost is not None or choices.record is not None):

@@ -18,6 +18,8 @@ FailureStage = Literal["retrieval", "tool", "prompt", "model", "guardrail"]
 SCHEMA_VERSION = 1
 ANY_ARGUMENTS = "*"
 """In place of a recorded result's arguments: it answers a call of its tool whatever the arguments."""
+REFERENCES = "references"
+"""The key of a case's metadata that says that its text is elsewhere, and what is needed to bring it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,11 @@ class Case:
     provenance: Provenance = field(default_factory=Provenance)
     expires_at: str | None = None
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def holds_references(self) -> bool:
+        """Whether keyed hashes stand in the place of its text."""
+        return REFERENCES in self.metadata
 
     @property
     def content_digest(self) -> str:

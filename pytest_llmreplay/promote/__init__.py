@@ -9,6 +9,13 @@ from pytest_llmreplay.promote.migration import ToolMigration, migrate_tools
 from pytest_llmreplay.promote.pipeline import Promotion, Step, Stopped, StoppedError, promote, with_status
 from pytest_llmreplay.promote.propose import PROPOSED, propose
 from pytest_llmreplay.promote.prove import PROOF, bites, production_report, prove
+from pytest_llmreplay.promote.references import (
+    Hashes,
+    UnresolvedError,
+    as_references,
+    reference_for,
+    with_text,
+)
 
 __all__ = [
     "EVIDENCE",
@@ -17,6 +24,7 @@ __all__ = [
     "PROPOSED",
     "Duplicate",
     "Given",
+    "Hashes",
     "Lender",
     "Promotion",
     "Step",
@@ -24,6 +32,8 @@ __all__ = [
     "StoppedError",
     "SuiteIndex",
     "ToolMigration",
+    "UnresolvedError",
+    "as_references",
     "bites",
     "borrow",
     "expect_from_column",
@@ -38,7 +48,9 @@ __all__ = [
     "proposals",
     "propose",
     "prove",
+    "reference_for",
     "relabelled",
     "stub",
     "with_status",
+    "with_text",
 ]

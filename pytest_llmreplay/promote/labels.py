@@ -71,7 +71,6 @@ def label(given: Given, written: Written = lambda text, _case: text) -> Step:
     def step(case: Case) -> Case:
         found = list(proposals(case)) if case.kind == "incident" else []
         first = found[0] if found else None
-        said = _failing_words(case)
         metadata = dict(case.metadata)
         if found:
             metadata[EVIDENCE] = {one.rule: one.evidence for one in found}
@@ -81,13 +80,18 @@ def label(given: Given, written: Written = lambda text, _case: text) -> Step:
             failure_category=case.failure_category or (first.category if first else None),
             failure_stage=case.failure_stage or (first.stage if first else None),
             severity=case.severity or ("high" if severe else "medium" if first else None),
-            title=case.title or _cut(said, 80) or None,
+            title=case.title or proposed_title(case),
             summary=case.summary or (f"{first.rule}: {first.evidence}" if first else None),
             metadata=metadata,
         )
         return relabelled(proposed, given, written)
 
     return step
+
+
+def proposed_title(case: Case) -> str | None:
+    """The beginning of what the user said in the failing turn."""
+    return _cut(_failing_words(case), 80) or None
 
 
 def relabelled(case: Case, given: Given, written: Written = lambda text, _case: text) -> Case:

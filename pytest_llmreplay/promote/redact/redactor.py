@@ -19,7 +19,7 @@ from pytest_llmreplay.promote.redact.found import Found, without_overlaps
 from pytest_llmreplay.promote.redact.fragments import fragments
 from pytest_llmreplay.promote.redact.places import says_something
 from pytest_llmreplay.promote.redact.plain import plain_text
-from pytest_llmreplay.promote.redact.pseudonym import Pseudonyms
+from pytest_llmreplay.promote.redact.pseudonym import PSEUDONYM, Pseudonyms
 from pytest_llmreplay.promote.redact.residual import residual_names, tool_words
 from pytest_llmreplay.promote.redact.scan import Scan, leftovers_of
 from pytest_llmreplay.promote.redact.spelling import TITLES, Known, canonical, known_in, known_values
@@ -118,6 +118,12 @@ class Redactor:
         for name in self._confirm(found) if found else ():
             self._know("name", name, values)
         return self._redacted(redacted, None, values)
+
+    def stands_in(self, case: Case) -> list[str]:
+        """The pseudonyms and fakes that stand in a redacted case, sorted."""
+        text = _all_text(case, self._places)
+        fakes = {fake for fake in self._pseudonyms.made if fake in text}
+        return sorted({match.group() for match in PSEUDONYM.finditer(text)} | fakes)
 
     def _is_known_word(self, word: str, like: Case) -> bool:
         fakes = (part for fake in self._pseudonyms.made for part in _WORD.findall(fake))
