@@ -12,6 +12,7 @@ import click
 
 from pytest_llmreplay.cli.customer_data import (
     Needles,
+    cached_with,
     other_files,
     parquet_files,
     references_of,
@@ -38,7 +39,7 @@ _FAKED_ALIKE = ("email", "user_id", "session_id")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 def erase(user: str | None, trace: str | None, dry_run: bool, yes: bool) -> None:
-    """Remove a user or a conversation from cases, cassettes, recordings, runs and baseline, and write a receipt.
+    """Remove a user or a conversation from cases, cassettes, recordings, runs, baseline and caches; write a receipt.
 
     The history of the repository is not rewritten; the commits that still hold it are listed.
     """
@@ -51,7 +52,7 @@ def erase(user: str | None, trace: str | None, dry_run: bool, yes: bool) -> None
     _seal(project)
     needles = _needles(project, wanted)
     found = {path: rows for path in parquet_files(project) if (rows := rows_with(path, needles))}
-    files = [path for path in other_files(project) if needles.are_in(_text(path))]
+    files = [path for path in other_files(project) if needles.are_in(_text(path))] + cached_with(needles)
     commits = list(_commits(project, needles))
     for path, rows in found.items():
         click.echo(f"  {project.relative(path)}: {len(rows)} rows")
