@@ -252,7 +252,9 @@ def _default_path(project: Project, suite: str, cases: list[Case]) -> Path:
 
     from pytest_llmreplay.model.canonical import digest
 
-    name = f"{datetime.now(UTC):%Y-%m-%d}-{digest([case.case_id for case in cases])[:8]}.parquet"
+    # Who and when are in it, so that two branches that promote the same conversation still merge; `validate` sees it.
+    written = [(case.case_id, case.provenance.promoted_at, case.provenance.promoted_by) for case in cases]
+    name = f"{datetime.now(UTC):%Y-%m-%d}-{digest(written)[:8]}.parquet"
     return project.golden[0] / suite / name
 
 
