@@ -156,7 +156,7 @@ class ResolverConfig(Written):
         description="module:function that takes a reference and returns messages, a row with messages, or None.",
     )
     logs: str | None = Field(None, description="A log, folder or glob, from the project's root, or a URL.")
-    on: str = Field("conversation_id", description="The log's column that holds the id of the trace.")
+    id_column: str = Field("conversation_id", description="The column of the log with the id of the trace.")
 
     @model_validator(mode="after")
     def _one_of_two(self) -> ResolverConfig:

@@ -105,7 +105,7 @@ def _opened(config: ResolverConfig, root: Path, notice: Callable[[str], None]) -
 
     logs = config.logs or ""
     name = logs if "://" in logs else str(root / logs)
-    return open_log([name], on=config.on, where=None, on_problem=lambda problem: notice(str(problem)))
+    return open_log([name], on=config.id_column, where=None, on_problem=lambda problem: notice(str(problem)))
 
 
 def _as_conversation(given: Any, case: Case) -> Conversation | None:

@@ -23,7 +23,7 @@ def test_every_yaml_example_fits_its_schema(page, block):
 
 
 def options_of(command):
-    return {option for parameter in command.params for option in parameter.opts}
+    return {option for parameter in command.params for option in parameter.opts if option.startswith("-")}
 
 
 def test_every_option_that_the_page_on_promotion_names_exists():
