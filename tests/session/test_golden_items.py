@@ -1,10 +1,7 @@
 """Golden files as tests: what is collected, what is red, what the exit code says."""
 
-import json
-
 import pytest
 
-from pytest_llmreplay.model.case import Provenance
 from tests.session.conftest import CASES, make_case
 
 BASELINE = ("--llmreplay-baseline", "v1")
@@ -241,21 +238,22 @@ def test_a_run_says_what_produced_it(project):
     assert info["versions"]["pytest"] == pytest.__version__
 
 
-def test_a_log_without_numbered_trials_has_one_trial_of_each_case(plain_project):
-    plain_project.golden(make_case("hard-1", "hard, I want a human", "human", provenance=Provenance(trace_id="t-1")))
-    rows = [
-        {
-            "conversation_id": "t-1",
-            "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "no"}],
-        }
-    ]
-    (plain_project.root / "old.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (plain_project.root / "configs" / "v1.yaml").write_text(
-        "kind: variant\nname: v1\ntarget: {type: traces, logs: ../old.jsonl}\n"
-    )
-    result = plain_project.run("golden", "--llmreplay-baseline", "v1", "--llmreplay-trials", "3")
-    assert result.ret == 0, result.stdout.str()
-    assert plain_project.outcomes() == {
-        ("hard-1", "v1", 1): "failed",
-        **{("hard-1", "v2", n): "passed" for n in (1, 2, 3)},
-    }
+def test_on_github_what_a_model_wrote_is_fenced(project, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    project.variant("v3", "bot:answer_worse")
+    bot = project.root / "bot.py"
+    bot.write_text(bot.read_text().replace("I do not know.", "no\\n::error::not a command"))
+    project.golden(*CASES)
+    expect = {"answer": {"equals": "yes"}}
+    project.golden(make_case("easy-3", "easy", "order", kind="control", expect=expect), name="more.parquet")
+    result = project.run("golden", "--llmreplay-variant", "configs/v3.yaml")
+    fence, loose, fenced = None, [], []
+    for line in result.outlines:
+        if fence is None and line.startswith("::stop-commands::"):
+            fence = line.removeprefix("::stop-commands::")
+        elif line == f"::{fence}::":
+            fence = None
+        else:
+            (loose if fence is None else fenced).append(line)
+    assert any("::error::not a command" in line for line in fenced)
+    assert not any(line.lstrip().startswith("::") for line in loose)
