@@ -7,23 +7,21 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.conversation import Conversation, Message
 from pytest_llmreplay.promote.pipeline import StoppedError, case_id
-from pytest_llmreplay.promote.redact.asked import asked_values
+from pytest_llmreplay.promote.redact.chat import said_in_chat
 from pytest_llmreplay.promote.redact.detection import Rules, detection
 from pytest_llmreplay.promote.redact.found import Found, without_overlaps
-from pytest_llmreplay.promote.redact.fragments import fragments
 from pytest_llmreplay.promote.redact.places import says_something
 from pytest_llmreplay.promote.redact.plain import plain_text
 from pytest_llmreplay.promote.redact.pseudonym import PSEUDONYM, Pseudonyms
 from pytest_llmreplay.promote.redact.residual import residual_names, tool_words
 from pytest_llmreplay.promote.redact.scan import Scan, leftovers_of
-from pytest_llmreplay.promote.redact.spelling import TITLES, Known, canonical, known_in, known_values
-from pytest_llmreplay.promote.redact.walk import Place, Walk
+from pytest_llmreplay.promote.redact.spelling import TITLES, Known, address_windows, canonical, known_in, known_values
+from pytest_llmreplay.promote.redact.walk import Place, Walk, all_text
 from pytest_llmreplay.promote.redact.words import Words
 
 REDACTOR_VERSION = "1"
@@ -35,7 +33,6 @@ Confirm = Callable[[Sequence[str]], Collection[str]]
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _TOKEN = re.compile(r"[\w@.+-]{4,}")
-_LONGEST_ADDRESS = 8
 _TRACE_ID = "provenance.trace_id"
 _KEPT_TEXTS = 8192
 
@@ -121,7 +118,7 @@ class Redactor:
 
     def stands_in(self, case: Case) -> list[str]:
         """The pseudonyms and fakes that stand in a redacted case, sorted."""
-        text = _all_text(case, self._places)
+        text = all_text(case, self._places)
         fakes = {fake for fake in self._pseudonyms.made if fake in text}
         return sorted({match.group() for match in PSEUDONYM.finditer(text)} | fakes)
 
@@ -134,7 +131,7 @@ class Redactor:
         walk = Walk(self._collecting(values), self._places)
         walk.conversation(conversation)
         self._collect_from_chat(conversation.messages, values)
-        present = _all_text(like, self._places).casefold()
+        present = all_text(like, self._places).casefold()
         Walk(self._recognising(present, values), self._places).conversation(conversation)
         return Walk(self._rewriting(values), self._places).conversation(conversation)
 
@@ -157,7 +154,7 @@ class Redactor:
                 for kind in ("user_id", "session_id"):
                     ask(kind, token.rstrip(".-"))
             if "[address_" in present or self._pseudonyms.fake:
-                for window in _windows(text):
+                for window in address_windows(text):
                     ask("address", window)
             return written
 
@@ -194,26 +191,12 @@ class Redactor:
         values.known += known_values(kind, written, self._words, self._rules.regions)
 
     def _collect_from_chat(self, messages: Sequence[Message], values: _Values) -> None:
-        self._collect_fragments(messages, values)
-        for question, answer in pairwise(m for m in messages if m.role in ("assistant", "user") and m.content):
-            if question.role == "assistant" and answer.role == "user":
-                self._collect_answer(question.content or "", answer.content or "", values)
-
-    def _collect_answer(self, question: str, answer: str, values: _Values) -> None:
-        for kind, written in asked_values(question, answer, self._words):
-            if self._allowed(written):
+        for said in said_in_chat(messages, self._detect, self._words):
+            if self._allowed(said.value):
                 continue
-            self._know(kind, written, values)
-            start = answer.find(written)
-            if start >= 0:  # here even a value that is too short to be looked for elsewhere
-                values.parts.setdefault(answer, []).append((Found(start, start + len(written), kind), written))
-
-    def _collect_fragments(self, messages: Sequence[Message], values: _Values) -> None:
-        said = [m.content for m in messages if m.role == "user" and m.content]
-        for part in fragments(said, self._detect):
-            found = Found(part.start, part.stop, part.kind)
-            values.parts.setdefault(said[part.text], []).append((found, part.value))
-            self._know(part.kind, part.value, values)
+            self._know(said.kind, said.value, values)
+            if said.place is not None:  # there even what is too short to be looked for elsewhere
+                values.parts.setdefault(said.text, []).append((said.place, said.value))
 
     def _rewritten(self, case: Case, values: _Values) -> Case:
         values.counts.clear()
@@ -327,24 +310,3 @@ def _product_words(case: Case) -> frozenset[str]:
         text for tool in case.tools or () for text in (tool.name, tool.description, tool.parameters)
     )
     return tool_words(texts)
-
-
-def _all_text(case: Case, places: Any) -> str:
-    texts: list[str] = []
-
-    def visit(text: str, _place: Place) -> str:
-        texts.append(text)
-        return text
-
-    Walk(visit, places).case(case)
-    return "\n".join(texts)
-
-
-def _windows(text: str) -> Iterable[str]:
-    """Runs of words that may be an address: they begin with a number, or end in one."""
-    words = re.findall(r"[^\s,]+", text)
-    for start in range(len(words)):
-        for stop in range(start + 2, min(start + _LONGEST_ADDRESS, len(words)) + 1):
-            window = words[start:stop]
-            if window[0][0].isdigit() or window[-1][0].isdigit():
-                yield " ".join(window).rstrip(".;:!?")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_llmreplay.promote.redact.dates import date_pattern, iso_date
@@ -16,6 +16,7 @@ TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "madam", "he
 _GAP = r"[\s().\-/\xa0]*"
 _SHORTEST = 4
 _GLUED = 8
+_LONGEST_ADDRESS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,16 @@ def known_in(text: str, values: Sequence[Known]) -> list[Found]:
 def _found(text: str, values: Sequence[Known]) -> list[Found]:
     folded, digits = text.casefold(), "".join(c for c in text if c.isdigit())
     return [one for known in values for one in known.find(text, folded, digits)]
+
+
+def address_windows(text: str) -> Iterator[str]:
+    """Runs of words that may be an address: they begin with a number, or end in one."""
+    words = re.findall(r"[^\s,]+", text)
+    for start in range(len(words)):
+        for stop in range(start + 2, min(start + _LONGEST_ADDRESS, len(words)) + 1):
+            window = words[start:stop]
+            if window[0][0].isdigit() or window[-1][0].isdigit():
+                yield " ".join(window).rstrip(".;:!?")
 
 
 def canonical(kind: str, written: str, regions: Sequence[str]) -> str:

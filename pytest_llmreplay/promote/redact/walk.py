@@ -177,6 +177,18 @@ class Walk:
         return None if text is None else self.visit(text, Place(path, kind))
 
 
+def all_text(case: Case, places: Places) -> str:
+    """Every text of a case, one after the other."""
+    texts: list[str] = []
+
+    def visit(text: str, _place: Place) -> str:
+        texts.append(text)
+        return text
+
+    Walk(visit, places).case(case)
+    return "\n".join(texts)
+
+
 def _last(path: str) -> str:
     """The last name in a path, without the number of an item."""
     return re.sub(r"(?:\[\d+\])+$", "", path).rpartition(".")[2]
