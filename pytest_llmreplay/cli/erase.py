@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -94,7 +95,8 @@ def _needles(project: Project, wanted: str) -> Needles:
     words = {wanted, *_pseudonyms(project, wanted)}
     cases = [case for case in _cases(project) if _speaks_of(case, Needles(words))]
     texts = {text for case in cases for text in texts_of(case)}
-    references = {reference for case in cases for reference in references_of(case)}
+    # Without the key nobody can tell which text a reference stands for.
+    references = {reference for case in cases for reference in references_of(case)} if _has_key() else ()
     return Needles(words, {case.case_id for case in cases}, texts, references, Hashes(redaction_key).of)
 
 
@@ -118,12 +120,10 @@ def _cases(project: Project) -> Iterator[Case]:
 
 def _pseudonyms(project: Project, wanted: str) -> set[str]:
     """What stands for the value in redacted cases, whatever its kind; nothing where there is no key to tell."""
-    import os
-
     from pytest_llmreplay.config.redaction import load_redaction
-    from pytest_llmreplay.promote.redact import KEY_VARIABLE, KINDS, Pseudonyms, canonical, key_path, redaction_key
+    from pytest_llmreplay.promote.redact import KINDS, Pseudonyms, canonical, redaction_key
 
-    if KEY_VARIABLE not in os.environ and not key_path(os.environ).exists():
+    if not _has_key():
         click.echo("no redaction key is here, so only what holds the id itself is found", err=True)
         return set()
     key = redaction_key()
@@ -134,6 +134,13 @@ def _pseudonyms(project: Project, wanted: str) -> set[str]:
         fakes = Pseudonyms(lambda: key, fake=True)
         words |= {fakes.of(kind, spelling, wanted) for kind, spelling in kinds if kind in _FAKED_ALIKE}
     return words
+
+
+def _has_key() -> bool:
+    """Whether the redaction key is here; asking for it would make one."""
+    from pytest_llmreplay.promote.redact import KEY_VARIABLE, key_path
+
+    return KEY_VARIABLE in os.environ or key_path(os.environ).exists()
 
 
 def _text(path: Path) -> str:

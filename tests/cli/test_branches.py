@@ -1,6 +1,7 @@
 """Two branches that each promote, edit or approve: git merges what can be merged."""
 
 import subprocess
+import sys
 
 import pytest
 
@@ -57,3 +58,18 @@ def test_the_same_conversation_on_two_branches_merges_and_validate_names_it(prog
     git("merge", "-q", "mine")
     git("merge", "-q", "--no-edit", "theirs")
     assert "is also in golden/log/" in program_in("validate", code=1).stderr
+
+
+def test_git_shows_golden_files_as_text(program_in, git, promote):
+    program = "from pytest_llmreplay.cli.main import main; main()"
+    (program_in.root / "text.sh").write_text(f'#!/bin/sh\nexec {sys.executable} -c "{program}" golden export "$1"\n')
+    (program_in.root / "text.sh").chmod(0o700)
+    git("config", "diff.llmreplay.textconv", str(program_in.root / "text.sh"))
+    (program_in.root / ".gitattributes").write_text("golden/**/*.parquet diff=llmreplay\n")
+    promote("mine", "t-0", by="ann")
+    [file] = (program_in.root / "golden" / "log").glob("*.parquet")
+    [case] = read_cases(file)
+    program_in("golden", "retire", case.case_id, "--reason", "the tool is gone")
+    shown = git("diff", "golden")
+    assert "-status: open\n+status: retired" in shown
+    assert "+  retired_because: the tool is gone" in shown

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 
 import pytest
 
@@ -230,3 +231,18 @@ def test_plain_text_knows_where_each_character_was():
     ]
     assert plain("nothing here") is None
     assert plain_text("%ff") == "%ff"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 20_000 + " x@y.example", "a." * 10_000 + "@", "a_" * 10_000 + "(at)", "a dot " * 4_000 + " at ",
+        "." * 20_000 + "@", "a-" * 10_000, "\n" * 20_000 + ":", "a . " * 5_000 + "@", '"a":' * 5_000, "<a>" * 7_000,
+        "1 " * 10_000, "QUJD" * 5_000, "a at " * 4_000 + "dot", "Name: A\n" * 2_500, "%41" * 7_000, "| a " * 5_000,
+    ],
+    ids=lambda text: text[:8].strip(),
+)  # fmt: skip
+def test_no_text_takes_more_than_linear_time(text):
+    began = time.process_time()
+    redacted(text, result=text)
+    assert time.process_time() - began < 8

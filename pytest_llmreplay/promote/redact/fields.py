@@ -17,7 +17,7 @@ _ATTRIBUTE = re.compile(
     r"(?<![\w.-])(?P<key>[\w-]{2,40})=(?:\"(?P<double>[^\"<>\n]{1,200})\"|'(?P<single>[^'<>\n]{1,200})')"
 )
 _FORM = re.compile(r"(?:^|(?<=[?&;\s]))(?P<key>[\w.-]{2,40})=(?P<value>[^&\s;\"'<>]{1,200})")
-_LINE = re.compile(r"(?m)^[\s>*•-]*(?P<key>[^\W\d_][\w .-]{1,30}?)\**\s*:\**[ \t]*(?P<value>\S[^\n]{0,150}?)[ \t,;]*$")
+_LINE = re.compile(r"(?m)^[ \t>*•-]*(?P<key>[^\W\d_][\w .-]{1,30}?)\**\s*:\**[ \t]*(?P<value>\S[^\n]{0,150}?)[ \t,;]*$")
 _CELLS = re.compile(r"\|\s*\**(?P<key>[^\W\d_][\w -]{1,30}?)\**\s*\|\s*(?P<value>[^|\n]{1,120}?)\s*(?=\||$)")
 _EXACT, _LOOSE = (_QUOTED, _ELEMENT, _ATTRIBUTE), (_FORM, _LINE, _CELLS)
 _CAPITALISED = re.compile(r"[^\W\d_a-z][^\W\d_]*(?:['’-][^\W\d_]+)*\.?")
