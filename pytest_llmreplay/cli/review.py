@@ -172,4 +172,9 @@ def _say_next(cases: Sequence[Case], path: str, *, dry_run: bool) -> None:
         return
     if drafts:
         click.echo("Drafts do not run: promote again with --expect FILE, --expect-column COLUMN or --like-trace ID.")
+    if drafts and len(drafts) == len(cases):
+        click.echo(
+            f"next: pytest-llmreplay golden edit {drafts[0].case_id}, to write its expectation; then golden approve"
+        )
+        return
     click.echo(f"next: pytest {path}")

@@ -201,6 +201,27 @@ def test_an_answer_to_something_else_stays(question, answer):
     assert redacted("hi", question, answer).messages[4].content == answer
 
 
+@pytest.mark.parametrize("fake", [False, True])
+def test_what_another_version_asks_for_is_hidden_only_where_the_case_hides_it(fake):
+    step = Redactor(Rules(), Pseudonyms(lambda: b"k" * 32, fake=fake), lambda words: ())
+
+    def conversation(question):
+        said = (("user", "hi"), ("assistant", question), ("user", "zorva quorvin"), ("assistant", "thanks zorva"))
+        return Conversation("c-1", tuple(Message(role, text) for role, text in said))
+
+    def case(question):
+        [case] = promote([conversation(question)], Promotion("s", "incident", "2026"), [step])
+        return case
+
+    asked, not_asked = case("Your full name, please?"), case("What can I do?")
+    assert "zorva" not in asked.messages[2].content
+    assert not_asked.messages[2].content == "zorva quorvin"
+    assert step.conversation(conversation("Your full name, please?"), like=asked).messages == asked.messages
+    assert step.conversation(conversation("What can I do?"), like=asked).messages[2:] == asked.messages[2:]
+    other = step.conversation(conversation("Your full name, please?"), like=not_asked)
+    assert other.messages[2:] == not_asked.messages[2:]
+
+
 def test_fakes_of_numbers_are_numbers_so_that_schemas_hold():
     values = {"user_id": 8812345, "card": 4111111111111111, "phone": 4155552671, "n": 3, "price": 1.5}
     data = json.loads(redacted("hi", arguments=json.dumps(values), fake=True).messages[1].tool_calls[0].arguments)

@@ -14,12 +14,16 @@ from pytest_llmreplay.promote.redact.words import Words
 
 
 class Said(NamedTuple):
-    """A value, the text that holds it or a part of it, and where; None where the text writes it in another way."""
+    """A value, the text that holds it or a part of it, and where; None where the text writes it in another way.
+
+    `asked`: whether only the question before it says what it is.
+    """
 
     kind: str
     value: str
     text: str
     place: Found | None
+    asked: bool = False
 
 
 def said_in_chat(messages: Sequence[Message], detect: Callable[[str], Sequence[Found]], words: Words) -> Iterator[Said]:
@@ -41,4 +45,4 @@ def said_in_chat(messages: Sequence[Message], detect: Callable[[str], Sequence[F
 def _answers(question: str, answer: str, words: Words) -> Iterator[Said]:
     for kind, value in asked_values(question, answer, words):
         start = answer.find(value)
-        yield Said(kind, value, answer, Found(start, start + len(value), kind) if start >= 0 else None)
+        yield Said(kind, value, answer, Found(start, start + len(value), kind) if start >= 0 else None, asked=True)

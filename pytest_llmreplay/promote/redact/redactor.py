@@ -130,8 +130,8 @@ class Redactor:
         values = _Values()
         walk = Walk(self._collecting(values), self._places)
         walk.conversation(conversation)
-        self._collect_from_chat(conversation.messages, values)
         present = all_text(like, self._places).casefold()
+        self._collect_from_chat(conversation.messages, values, present)
         Walk(self._recognising(present, values), self._places).conversation(conversation)
         return Walk(self._rewriting(values), self._places).conversation(conversation)
 
@@ -190,13 +190,19 @@ class Redactor:
             values.sessions.add(written)
         values.known += known_values(kind, written, self._words, self._rules.regions)
 
-    def _collect_from_chat(self, messages: Sequence[Message], values: _Values) -> None:
+    def _collect_from_chat(self, messages: Sequence[Message], values: _Values, present: str | None = None) -> None:
         for said in said_in_chat(messages, self._detect, self._words):
-            if self._allowed(said.value):
+            # Another version asks other questions; what the case does not hide, its answers must not hide either.
+            hidden = present is None or not said.asked or self._stands_in(said.kind, said.value, present)
+            if self._allowed(said.value) or not hidden:
                 continue
             self._know(said.kind, said.value, values)
             if said.place is not None:  # there even what is too short to be looked for elsewhere
                 values.parts.setdefault(said.text, []).append((said.place, said.value))
+
+    def _stands_in(self, kind: str, value: str, present: str) -> bool:
+        stands = self._stands_for(kind, value).casefold()
+        return any(part in present for part in (stands.split() if kind == "name" else [stands]))
 
     def _rewritten(self, case: Case, values: _Values) -> Case:
         values.counts.clear()
