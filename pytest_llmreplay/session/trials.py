@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_llmreplay.checks import check_trajectory
@@ -26,6 +27,14 @@ from pytest_llmreplay.store.baseline import unchanged
 from pytest_llmreplay.store.cases import CaseFile
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Outcomes from before: those of the run to go on with, and the accepted baseline's, whatever its variant's name."""
+
+    measured: Mapping[tuple[str, str, int], Outcome]
+    accepted: Sequence[Outcome] = ()
+
+
 class TrialRunner:
     """Runs trials and hands every outcome on.
 
@@ -35,9 +44,9 @@ class TrialRunner:
         environment: what the variants share.
         root: the project's folder.
         keep: called with every outcome, before anybody else sees it; gives what is kept of it.
-        measured: outcomes that need no replay as long as case, variant, environment and judge are what they were.
+        earlier: outcomes that need no replay as long as case, variant, environment and judge are what they were.
         judge: judges the trials of cases with a rubric.
-        accepted: the accepted baseline's, which need none under any variant's name.
+        resolve: gives a case that holds references its text.
     """
 
     def __init__(
@@ -47,19 +56,20 @@ class TrialRunner:
         environment: Environment,
         root: Path,
         keep: Callable[[Outcome], Outcome],
-        measured: Mapping[tuple[str, str, int], Outcome],
+        earlier: Earlier,
         judge: TrialJudge,
-        accepted: Sequence[Outcome] = (),
+        resolve: Callable[[Case], Case] = lambda case: case,
     ) -> None:
         self._variants = variants
         self._replayers = replayers
         self._environment_digest = environment.digest
         self._root = root
         self._keep = keep
-        self._measured = measured
+        self._resolve = resolve
+        self._measured = earlier.measured
         self._judge = judge
         self._accepted: dict[str, list[Outcome]] = defaultdict(list)
-        for outcome in accepted:
+        for outcome in earlier.accepted:
             self._accepted[outcome.case_id].append(outcome)
         self._files: dict[str, CaseFile] = {}
         self._digests = {name: variant.digest for name, variant in variants.items()}
@@ -67,6 +77,7 @@ class TrialRunner:
     async def run(self, planned: PlannedTrial) -> Trial:
         """Replay and check one trial; whatever goes wrong becomes its outcome."""
         case: Case | None = None
+        whole: Case | None = None
         trajectory: Trajectory | None = None
         variant = self._variants[planned.variant]
         try:
@@ -76,11 +87,12 @@ class TrialRunner:
             known = self._known(planned, case, judged)
             if known is not None:
                 return Trial(known, variant, case)
-            trajectory = await self._replayers[planned.variant].replay(case, planned.trial)
+            whole = await asyncio.to_thread(self._resolve, case) if case.holds_references else case
+            trajectory = await self._replayers[planned.variant].replay(whole, planned.trial)
             outcome = self._checked(planned, case, expectation, trajectory)
             if judged is not None:
                 outcome = self._judge.named(outcome, judged)
-                outcome = await self._judge.judged(outcome, judged, case, trajectory, variant)
+                outcome = await self._judge.judged(outcome, judged, whole, trajectory, variant)
         except Unmeasurable as error:
             outcome = self._without_checks(planned, case, "unmeasured", error.code, error)
         except NotRun as error:
@@ -95,7 +107,7 @@ class TrialRunner:
             outcome = self._without_checks(planned, case, "error", "internal", _described(error))
         if not planned.confirms:
             outcome = self._keep(outcome)
-        return Trial(outcome, variant, case, trajectory)
+        return Trial(outcome, variant, whole or case, trajectory)
 
     def blank(self, planned: PlannedTrial) -> Outcome:
         """The outcome of a trial that was planned and never started."""

@@ -5,6 +5,7 @@ from pytest_llmreplay.traces.log import open_log
 from pytest_llmreplay.traces.query import select_records
 from pytest_llmreplay.traces.reading import ReadProblem
 from pytest_llmreplay.traces.registry import format_gaps, read_conversations
+from pytest_llmreplay.traces.rows import plain_conversation
 from pytest_llmreplay.traces.write import write_conversations
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "conversation_row",
     "format_gaps",
     "open_log",
+    "plain_conversation",
     "read_conversations",
     "select_records",
     "write_conversations",
