@@ -24,10 +24,11 @@ from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.session.compose import Workshop, build_replayers, close_all
 from pytest_llmreplay.session.engine import LocalEngine
 from pytest_llmreplay.session.gating import GateResult, decide_on_all
-from pytest_llmreplay.session.judging import Power, TrialJudge, build_judging
+from pytest_llmreplay.session.judging import TrialJudge, build_judging
 from pytest_llmreplay.session.keeping import NOT_WRITTEN, not_kept, start_run
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
+from pytest_llmreplay.session.power import Power
 from pytest_llmreplay.session.trials import Earlier, TrialRunner
 from pytest_llmreplay.session.ways import way_to
 from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, origins_of, read_baseline

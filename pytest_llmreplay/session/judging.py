@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pytest_llmreplay.compare.policy import JudgeRule
-from pytest_llmreplay.config import load_judge, rubric_of
-from pytest_llmreplay.config.gate import judge_rule
+from pytest_llmreplay.config import rubric_of
 from pytest_llmreplay.judge.applied import CHECK, JudgedPart, applied
-from pytest_llmreplay.judge.calibration import (
-    Calibration,
-    calibration_for,
-    calibration_path,
-    calibration_problem,
-    read_calibrations,
-)
 from pytest_llmreplay.judge.judging import Judging
 from pytest_llmreplay.judge.material import Material, material_of_trial
 from pytest_llmreplay.model.case import Case
@@ -31,49 +21,8 @@ from pytest_llmreplay.model.variant import ModelTarget, Variant
 from pytest_llmreplay.model.verdict import Verdict
 from pytest_llmreplay.providers.pressure import begin_trial
 from pytest_llmreplay.session.compose import Workshop, recorded_provider
-from pytest_llmreplay.session.options import Settings
+from pytest_llmreplay.session.power import Power
 from pytest_llmreplay.session.ways import abilities_of
-
-_NO_JUDGE = "there is no judge; name its file with --llmreplay-judge, or write configs/judge.yaml"
-_NEVER = "the judge is never asked (`when: never`)"
-
-
-@dataclass(frozen=True, slots=True)
-class Power:
-    """What decides whether verdicts count: the judge, its calibrations, and what the gate asks of them."""
-
-    judge: Judge | None
-    rule: JudgeRule
-    today: dt.date
-    calibrations: tuple[Calibration, ...] = ()
-
-    def advisory(self, rubric: Rubric) -> str | None:
-        """Why verdicts under a rubric do not count; None when they do."""
-        if self.judge is None:
-            return _NO_JUDGE
-        if self.judge.when == "never":
-            return _NEVER
-        return calibration_problem(
-            calibration_for(self.calibrations, rubric_digest=rubric.digest),
-            rubric_digest=rubric.digest,
-            judge_digest=self.judge.digest,
-            today=self.today,
-            min_kappa=self.rule.min_kappa,
-            max_age_days=self.rule.max_age_days,
-        )
-
-
-def load_power(settings: Settings, today: dt.date) -> Power:
-    """The judge of a session and what is known of it.
-
-    Raises:
-        UserError: a mistake in the judge's file, its calibrations or the gate.
-    """
-    rule = judge_rule(settings.gate or settings.configs / "gate.yaml")
-    if settings.judge is None:
-        return Power(None, rule, today)
-    calibrations = read_calibrations(calibration_path(settings.judge))
-    return Power(load_judge(settings.judge), rule, today, calibrations)
 
 
 def build_judging(judge: Judge, workshop: Workshop) -> Judging:

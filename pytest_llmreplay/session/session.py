@@ -11,9 +11,9 @@ from pytest_llmreplay.compare.ratchet import ItemVerdict, item_verdict
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import TracesTarget
 from pytest_llmreplay.report.gating import left_to_the_gate
-from pytest_llmreplay.session.judging import load_power
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
+from pytest_llmreplay.session.power import load_power
 from pytest_llmreplay.session.variants import load_policy, load_variants
 from pytest_llmreplay.store.cases import BadRow, CaseEntry, golden_files, read_index
 

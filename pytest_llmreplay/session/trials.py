@@ -29,7 +29,7 @@ from pytest_llmreplay.store.cases import CaseFile
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """Outcomes from before: those of the run to go on with, and the accepted baseline's, whatever its variant's name."""
+    """Outcomes of the run to go on with, and of the accepted baseline, whatever the name of its variant."""
 
     measured: Mapping[tuple[str, str, int], Outcome]
     accepted: Sequence[Outcome] = ()
