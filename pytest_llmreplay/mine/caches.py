@@ -84,7 +84,8 @@ class Caches:
         except OSError as error:
             raise UserError(f"the cache cannot be written: {error.strerror or error}", file=str(target)) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                temporary.unlink()
         return target
 
     def entries(self) -> list[Entry]:
