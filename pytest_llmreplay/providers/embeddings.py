@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -58,11 +58,9 @@ class StaticEmbedder:
         rows = np.zeros((len(texts), self._table.shape[1]), np.float32)
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             batch = [_encodable(text) for text in texts[start : start + _TEXTS_AT_ONCE]]
-            tokens = [
-                encoding.ids for encoding in self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)
-            ]
+            tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)]
             rows[start : start + len(batch)] = self._sums(tokens)
-        return unit_rows(rows)
+        return unit(rows)
 
     def _sums(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """The sums of the tokens' vectors: their direction is that of the mean."""
@@ -139,7 +137,7 @@ class LitellmEmbedder:
         rows = np.zeros((len(texts), len(answers[0]) if answers else 1), np.float32)
         if answers:
             rows[wanted] = answers
-        return unit_rows(rows)
+        return unit(rows)
 
     async def _all(self, texts: Sequence[str]) -> list[list[float]]:
         key = key_from_environment(self._config)
@@ -156,7 +154,7 @@ class LitellmEmbedder:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(pressure.send(lambda b=batch: self._ask(litellm, b, key), self._spent))
+                    group.create_task(pressure.send(partial(self._ask, litellm, batch, key), self._spent))
                     for batch in batches
                 ]
         except BaseExceptionGroup as trouble:
@@ -197,13 +195,12 @@ class LitellmEmbedder:
         return Spent(tokens, cost_usd(self._config.model, tokens, 0, self._config.prices) or 0.0)
 
 
-def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The rows divided by their lengths; a row of zeros stays as it is."""
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Vectors, in the last dimension, divided by their lengths; those of length 0 stay as they are."""
     import numpy as np
 
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = rows / np.where(lengths > 0, lengths, 1)
-    return unit
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.divide(vectors, np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
 def _encodable(text: str) -> str:

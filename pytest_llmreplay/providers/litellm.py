@@ -99,9 +99,7 @@ class LitellmProvider:
         )
 
 
-def trouble_of(
-    error: Exception, litellm: ModuleType, config: ModelTarget, api_key: str | None
-) -> InfrastructureError:
+def trouble_of(error: Exception, litellm: ModuleType, config: ModelTarget, api_key: str | None) -> InfrastructureError:
     """What an error of litellm means to a run, told without credentials."""
     secrets = [api_key] if api_key else []
     text = clean_message(str(error), secrets)
@@ -114,9 +112,7 @@ def trouble_of(
             retryable=True,
         )
     if isinstance(error, litellm.exceptions.ContentPolicyViolationError):
-        return InfrastructureError(
-            f"{config.model}: the content filter refused: {text}", code="content_filter"
-        )
+        return InfrastructureError(f"{config.model}: the content filter refused: {text}", code="content_filter")
     if isinstance(error, litellm.exceptions.APIConnectionError):
         return InfrastructureError(f"{config.model}: {text}", code="connection", retryable=True)
     status = getattr(error, "status_code", None)
