@@ -138,7 +138,8 @@ def rank_question(space: Space, direction: NDArray[np.float32]) -> Ranking:
 
     A question is short and put otherwise than the log, so the best conversations of a first ranking speak for it in the
     second: their directions, each weighted by its rank as in DCG, are added to the question's (Rocchio, 1971, with as
-    much weight for the feedback as for the question). At most ten of them, and one for every ten conversations of a small log.
+    much weight for the feedback as for the question). At most ten of them, and one for every ten conversations of a
+    small log.
     """
     import numpy as np
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_llmreplay.mine.turns import UserTurns
@@ -51,6 +51,28 @@ class Space:
         turns = self.turns(number)
         return unit(self.weights[turns] @ unit(self.vectors.unpacked(turns) - self.middle))
 
+    def conversations(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The directions of some whole conversations, one a row."""
+        import numpy as np
+
+        rows = [self.conversation(int(number)) for number in numbers]
+        return np.array(rows, np.float32).reshape(len(rows), self.vectors.dimensions)
+
+    def part(self, conversations: NDArray[np.int64]) -> Space:
+        """The space of some conversations, by ascending numbers, seen from the same middle."""
+        import numpy as np
+
+        spans = [self.turns(int(number)) for number in conversations]
+        places = np.concatenate([np.zeros(0, np.int64), *(np.arange(span.start, span.stop) for span in spans)])
+        return Space(
+            vectors=replace(self.vectors, rows=self.vectors.rows[places]),
+            begins=np.cumsum([0, *(span.stop - span.start for span in spans)])[:-1],
+            weights=self.weights[places],
+            middle=self.middle,
+            distances=self.distances[places],
+            lengths=self.lengths[conversations],
+        )
+
     def similarity(self, direction: NDArray[np.float32]) -> NDArray[np.float32]:
         """The cosine between a direction and that of every turn."""
         import numpy as np
@@ -67,8 +89,8 @@ class Space:
         return np.divide(np.add.reduceat(similarity * self.weights, self.begins), self.lengths, dtype=np.float32)
 
 
-def space_of(turns: UserTurns, vectors: Vectors) -> Space:
-    """The space of some turns.
+def space_of(turns: UserTurns, vectors: Vectors, middle: NDArray[np.float32] | None = None) -> Space:
+    """The space of some turns, seen from `middle`, or from their own.
 
     The middle is the mean over at most 65,536 turns at even distances; in a log of a few turns it is drawn to nothing,
     since a mean of few says little about what all share. A turn weighs 1 / (1 + (number - 1) / 4).
@@ -77,7 +99,7 @@ def space_of(turns: UserTurns, vectors: Vectors) -> Space:
 
     begins = np.flatnonzero(np.diff(turns.conversation, prepend=-1))
     weights = (1 / (1 + (turns.turn - 1) / _HALF_AT)).astype(np.float32)
-    middle = _middle(vectors)
+    middle = _middle(vectors) if middle is None else middle
     distances, lengths = _sizes(vectors, begins, weights, middle)
     return Space(vectors, begins, weights, middle, distances, lengths)
 

@@ -29,7 +29,9 @@ def found(matches):
 
 def test_those_who_said_the_same_come_first_with_turn_score_and_reason(log, caches):
     turns, embedder = user_turns([log(SAID)], caches), static_embedder()
-    matches = search_like(turns, "I would like to speak to somebody, not to a machine", embedder, caches, limit=3, words=embedder)
+    matches = search_like(
+        turns, "I would like to speak to somebody, not to a machine", embedder, caches, limit=3, words=embedder
+    )
     assert set(found(matches[:2])) == {"person-1", "person-2"}
     one = next(match for match in matches if match.conversation_id == "person-1")
     assert (one.turn, one.text, one.row) == (2, "let me talk to a human being", 1)
