@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _TURNS_AT_ONCE = 4096
+_CONVERSATIONS_AT_ONCE = 512
 _SAMPLED = 65_536
 _PRIOR = 20
 _HALF_AT = 4
@@ -48,30 +49,43 @@ class Space:
 
     def conversation(self, number: int) -> NDArray[np.float32]:
         """The direction of one whole conversation: that of the weighted sum of its turns' directions."""
-        turns = self.turns(number)
-        return unit(self.weights[turns] @ unit(self.vectors.unpacked(turns) - self.middle))
+        import numpy as np
+
+        direction: NDArray[np.float32] = self.conversations(np.array([number]))[0]
+        return direction
 
     def conversations(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
         """The directions of some whole conversations, one a row."""
         import numpy as np
+        from scipy.sparse import csr_array
 
-        rows = [self.conversation(int(number)) for number in numbers]
-        return np.array(rows, np.float32).reshape(len(rows), self.vectors.dimensions)
+        rows = np.zeros((len(numbers), self.vectors.dimensions), np.float32)
+        for block in _blocks(len(numbers), _CONVERSATIONS_AT_ONCE):
+            places, edges = self._places(numbers[block])
+            directions = unit(self.vectors.unpacked(places) - self.middle)
+            shape = (len(edges) - 1, len(places))
+            rows[block] = csr_array((self.weights[places], np.arange(len(places)), edges), shape=shape) @ directions
+        return unit(rows)
 
     def part(self, conversations: NDArray[np.int64]) -> Space:
         """The space of some conversations, by ascending numbers, seen from the same middle."""
-        import numpy as np
-
-        spans = [self.turns(int(number)) for number in conversations]
-        places = np.concatenate([np.zeros(0, np.int64), *(np.arange(span.start, span.stop) for span in spans)])
+        places, edges = self._places(conversations)
         return Space(
             vectors=replace(self.vectors, rows=self.vectors.rows[places]),
-            begins=np.cumsum([0, *(span.stop - span.start for span in spans)])[:-1],
+            begins=edges[:-1],
             weights=self.weights[places],
             middle=self.middle,
             distances=self.distances[places],
             lengths=self.lengths[conversations],
         )
+
+    def _places(self, conversations: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The places of the conversations' turns one after the other, and where each conversation's begin and end."""
+        import numpy as np
+
+        lengths = np.diff(self.begins, append=len(self.vectors))[conversations]
+        edges = np.cumsum([0, *lengths])
+        return np.arange(edges[-1]) + np.repeat(self.begins[conversations] - edges[:-1], lengths), edges
 
     def similarity(self, direction: NDArray[np.float32]) -> NDArray[np.float32]:
         """The cosine between a direction and that of every turn."""
@@ -142,5 +156,6 @@ def _sizes(
     return distances, np.where(lengths > 0, lengths, 1)
 
 
-def _blocks(count: int) -> Iterator[slice]:
-    return (slice(start, min(start + _TURNS_AT_ONCE, count)) for start in range(0, count, _TURNS_AT_ONCE))
+def _blocks(count: int, size: int | None = None) -> Iterator[slice]:
+    size = size or _TURNS_AT_ONCE
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))

@@ -98,7 +98,7 @@ def test_tomorrow_an_intent_has_the_id_of_today(seen, tmp_path):
     said, labels = conversations(90, 2)
     _, later = seen(said, intents.middle, "later.parquet")
     numbers = intents.of_conversations(later)
-    assert homogeneity_score(labels, numbers) > 0.9
+    assert homogeneity_score(labels, numbers) > 0.8
     by_name = {label: intents.found[number].terms for label, number in zip(labels, numbers, strict=True) if number >= 0}
     assert "password" in by_name["password"]
 
