@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pytest_llmreplay.model.canonical import digest
 from pytest_llmreplay.model.errors import UserError
@@ -134,7 +134,7 @@ def _is_canonical_here(source: Source, format_name: str | None, id_column: str |
 def _fingerprint(source: Source) -> list[Any]:
     try:
         with source.raw() as raw:
-            content = hashlib.file_digest(raw, "sha256").hexdigest()
+            content = hashlib.file_digest(cast("Any", raw), "sha256").hexdigest()
         if not source.is_local:
             return [source.name, content]
         about = Path(source.path).stat()

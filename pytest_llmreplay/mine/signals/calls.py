@@ -14,7 +14,10 @@ from pytest_llmreplay.mine.signals.sql import TOOL, matches, messages_where
 from pytest_llmreplay.model.canonical import canonical_arguments
 from pytest_llmreplay.model.conversation import Conversation
 
-_CALLS = "flatten(list_transform(messages, lambda m: coalesce(list_transform(m.tool_calls, lambda c: c.name || c.arguments), [])))"
+_CALLS = (
+    "flatten(list_transform(messages, lambda m: "
+    "coalesce(list_transform(m.tool_calls, lambda c: c.name || c.arguments), [])))"
+)
 
 
 def _invalid_arguments(conversation: Conversation) -> Iterator[Found]:

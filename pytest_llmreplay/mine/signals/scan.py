@@ -67,12 +67,11 @@ def scan(
     """
     import duckdb
 
-    in_python = [signal for signal in signals if signal.find is not None]
     try:
         batches = connection.sql(_query(connection, signals, columns)).to_arrow_reader(_BATCH_ROWS)
         for batch in batches or ():
             for row in batch.to_pylist():
-                shown = _shown(row, signals, in_python, read_row)
+                shown = _shown(row, signals, read_row)
                 if shown.positions or shown.found:
                     yield shown
     except duckdb.Error as error:
@@ -115,7 +114,7 @@ def _needed(signals: Sequence[Signal], columns: Sequence[str]) -> tuple[str, ...
     return tuple(name for name in needed if name != "conversation_id")
 
 
-def _shown(row: Mapping[str, Any], signals: Sequence[Signal], in_python: Sequence[Signal], read_row: ReadRow) -> Shown:
+def _shown(row: Mapping[str, Any], signals: Sequence[Signal], read_row: ReadRow) -> Shown:
     positions: dict[str, Sequence[int]] = {}
     found: dict[str, Sequence[Found]] = {}
     candidates: list[Signal] = []
