@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from pytest_llmreplay.mine.signals.exchange import Exchange, exchanges
@@ -19,15 +20,22 @@ _IDIOM = re.compile(r"24/7|24x7|24 hours", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _RARE = re.compile(r"\w{5,}")
 _STEM = 5
-_MOST_SUMMANDS = 40
 
 
 def _contradicts_result(conversation: Conversation) -> Iterator[Found]:
+    known = _Known()
+    for step in conversation.steps:
+        known.add(step.output or "")
+    read = 0
     for exchange in exchanges(conversation):
         if exchange.answer is None or all(one.result is None or one.is_error for one in exchange.calls):
             continue
+        for message in conversation.messages[read : exchange.answer]:
+            known.add(message.content or "")
+            for call in message.tool_calls:
+                known.add(call.arguments)
+        read = exchange.answer
         answer = conversation.messages[exchange.answer].content or ""
-        known = _Known(_said_before(conversation, exchange.answer))
         for start, stop in _values(answer):
             if not known.has(answer[start:stop]):
                 yield Found(exchange.answer, answer[start:stop], (start, stop), turn=exchange.turn)
@@ -38,11 +46,21 @@ def _ignores_result(conversation: Conversation) -> Iterator[Found]:
     for exchange in exchanges(conversation):
         if exchange.answer is None:
             continue
-        told = _told(exchange)
         answer = conversation.messages[exchange.answer].content or ""
-        if len(told) >= 3 and not told & _telling([answer]):
-            last = exchange.calls[-1]
-            yield Found(exchange.answer, answer, (0, len(answer)), call=last.call, turn=exchange.turn)
+        if _ignored(exchange, _telling(answer)):
+            yield Found(exchange.answer, answer, (0, len(answer)), call=exchange.calls[-1].call, turn=exchange.turn)
+
+
+def _ignored(exchange: Exchange, answered: set[str]) -> bool:
+    """Whether results that are no errors tell something, and nothing of it was answered; keys of JSON tell nothing."""
+    told: set[str] = set()
+    for one in exchange.calls:
+        for leaf in () if one.result is None or one.failed else _leaves(one.result):
+            telling = _telling(leaf)
+            if telling & answered:
+                return False
+            told |= telling
+    return len(told) >= 3
 
 
 def _unused_documents(conversation: Conversation) -> Iterator[Found]:
@@ -64,30 +82,39 @@ def _unused_documents(conversation: Conversation) -> Iterator[Found]:
 class _Known:
     """What was said before an answer: its numbers and codes, and what a sum of two numbers would be."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        joined = "\n".join(texts)
-        self._text = joined.casefold()
-        self._numbers = {_normal(match.group()) for match in _NUMBER.finditer(joined)}
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._numbers: set[str] = set()
+
+    def add(self, text: str) -> None:
+        """Somebody said this."""
+        if text:
+            folded, numbers = _folded(text)
+            self._texts.append(folded)
+            self._numbers |= numbers
 
     def has(self, value: str) -> bool:
         """Whether a value of an answer was said, or follows from two numbers that were."""
         if not _NUMBER.fullmatch(value):
-            return value.casefold() in self._text
+            return any(value.casefold() in text for text in self._texts)
         number = _normal(value)
         return number in self._numbers or self._follows(float(number))
 
     def _follows(self, number: float) -> bool:
-        """Whether it is a sum or difference of two numbers, or a small multiple of one."""
-        values = [float(known) for known in self._numbers if len(known) <= 12]
-        if len(values) > _MOST_SUMMANDS:
-            values = [value for value in values if value != int(value) or value >= 10][:_MOST_SUMMANDS]
-        cents = {round(value * 100) for value in values}
+        """Whether it is a sum or difference of two numbers, or a small multiple of one; in hundredths."""
         wanted = round(number * 100)
+        known = {round(float(one) * 100) for one in self._numbers if 2 <= len(one) <= 12}
         return any(
-            wanted - one in cents or wanted + one in cents or (wanted % one == 0 and wanted // one < 10)
-            for one in cents
-            if one >= 1000
+            wanted - one in known or wanted + one in known or (wanted % one == 0 and wanted // one < 10)
+            for one in known
+            if one
         )
+
+
+@lru_cache(maxsize=256)
+def _folded(text: str) -> tuple[str, frozenset[str]]:
+    """A text in lower case and its numbers; system prompts and results repeat."""
+    return text.casefold(), frozenset(_normal(match.group()) for match in _NUMBER.finditer(text))
 
 
 def _values(text: str) -> Iterator[tuple[int, int]]:
@@ -107,22 +134,6 @@ def _normal(number: str) -> str:
     whole, _, part = number.replace(",", "").partition(".")
     part = part.rstrip("0")
     return (whole.lstrip("0") or "0") + (f".{part}" if part else "")
-
-
-def _said_before(conversation: Conversation, index: int) -> Iterator[str]:
-    for message in conversation.messages[:index]:
-        yield message.content or ""
-        for call in message.tool_calls:
-            yield call.arguments
-    for step in conversation.steps:
-        yield step.output or ""
-
-
-def _told(exchange: Exchange) -> set[str]:
-    """The telling values of the results of a turn that are no errors; keys of JSON are none."""
-    return _telling(
-        leaf for one in exchange.calls if one.result is not None and not one.failed for leaf in _leaves(one.result)
-    )
 
 
 def _leaves(text: str) -> Iterator[str]:
@@ -146,11 +157,10 @@ def _leaf_texts(value: Any) -> Iterator[str]:
             yield str(item)
 
 
-def _telling(texts: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    for text in texts:
-        found.update(word[:_STEM].casefold() for word in _WORD.findall(text))
-        found.update(number for number in map(_normal, _NUMBER.findall(text)) if len(number) >= 2)
+def _telling(text: str) -> set[str]:
+    """The words of a text by how they begin, and its numbers of two digits or more."""
+    found = {word[:_STEM].casefold() for word in _WORD.findall(text)}
+    found.update(number for number in map(_normal, _NUMBER.findall(text)) if len(number) >= 2)
     return found
 
 

@@ -11,8 +11,9 @@ from pytest_llmreplay.model.conversation import Conversation
 
 _PERSONAL = frozenset({"email", "phone", "card", "iban", "national_id"})
 _SECRET = frozenset({"secret"})
+_LINE = re.compile(r"[^\n]+")
 _MAY_HOLD = (
-    r"@|\+?[0-9][0-9 ()./-]{6,}[0-9]|[A-Z]{2}[0-9]{2}[ ]?[A-Z0-9]{4}|[A-Za-z0-9_-]{16,}"
+    r"@|(?:[0-9][ ()./-]{0,2}){7,}|[A-Z]{2}[0-9]{2}[ ]?[A-Z0-9]{4}|[A-Za-z0-9_-]{16,}"
     r"|(?i:password|passwd|pwd|secret|token|api[_ -]?key|access[_ -]?key|bearer|private key|passphrase)"
 )
 
@@ -50,11 +51,14 @@ def _leaks(detect: TextDetector, kinds: frozenset[str]) -> Callable[[Conversatio
             text = message.content or ""
             if message.role != "assistant":
                 known += _squashed(text) + " " if message.role in ("user", "system", "developer") else ""
-            elif may_hold.search(text):
-                for start, stop, kind in detect(text):
-                    if kind in kinds and _squashed(text[start:stop]) not in known:
+                continue
+            for line in _LINE.finditer(text):
+                if not may_hold.search(line.group()):
+                    continue
+                for start, stop, kind in detect(line.group()):
+                    if kind in kinds and _squashed(line.group()[start:stop]) not in known:
                         # The value itself stays where it is: evidence is printed and kept.
-                        yield Found(index, f"[{kind}]", (start, stop))
+                        yield Found(index, f"[{kind}]", (line.start() + start, line.start() + stop))
 
     return find
 

@@ -16,28 +16,30 @@ _FILTER = (
 )
 _STOP_WORDS = (
     "the and for you your please can could would like want need with that this from have has was are not but just"
-    " what"
-    " how when where why who will does did get got let our their them they there then than some any all yes"
-    " thanks thank"
-    " okay hello hey its it's i'd i'm i've about into also been being were which help know tell give make still again"
+    " what how when where why who will does did get got let our their them they there then than some any all yes"
+    " thanks thank okay hello hey its about into also been being were which help know tell give make still again"
 )
+_STOPPED = rf"\b(?:{'|'.join(_STOP_WORDS.split())})\b"
 _NEGATIVE = (
     r"(?i)[:\[,]\s*(?:false|-\d[\d.eE+]*|-?0(?:\.0+)?"
     r"|\"(?:negative|thumbs_down|down|bad|dislike|👎|poor|no)\")\s*[,}\]]"
 )
 
-_WORDS = (
-    "list_distinct(list_filter(string_split_regex(lower(m.content), '[^\\w'']+'), lambda w: strlen(w) > 2 AND NOT "
-    f"list_contains([{', '.join(literal(word) for word in _STOP_WORDS.split())}], w)))"
+_TELLING = (
+    f"list_distinct(regexp_extract_all(regexp_replace(lower(m.content), {literal(_STOPPED)}, ' ', 'g'), "
+    "'[\\pL\\pN]{3,}'))"
 )
-USER_WORDS = f"list_transform(messages, lambda m: CASE WHEN m.role = 'user' THEN {_WORDS} END)"
-"""The derived column `user_words`: of each message of the user its words that say something."""
+USER_WORDS = (
+    "list_filter(list_transform(messages, lambda m, i: CASE WHEN m.role = 'user' AND strlen(m.content) < 2000 THEN "
+    f"{{'place': i, 'words': {_TELLING}}} END), lambda u: len(u.words) >= 2)"
+)
+"""The derived column `user_words`: of each message of the user that says something its place and its telling words."""
 
-_EARLIER = "list_filter(user_words[greatest(i - 8, 1):i - 1], lambda u: len(u) >= 2)[-1]"
-_SHARED = f"len(list_intersect(user_words[i], {_EARLIER}))"
 _REPHRASED = (
-    f"{_SHARED} >= 2 AND {_SHARED} >= 0.6 * least(len(user_words[i]), len({_EARLIER})) "
-    f"AND {_SHARED} >= 0.4 * greatest(len(user_words[i]), len({_EARLIER}))"
+    "list_transform(list_filter(list_transform(range(2, len(user_words) + 1), lambda k: "
+    "{'place': user_words[k].place, 'own': len(user_words[k].words), 'other': len(user_words[k - 1].words), "
+    "'shared': len(list_intersect(user_words[k].words, user_words[k - 1].words))}), lambda u: u.shared >= 2 AND "
+    "u.shared >= 0.6 * least(u.own, u.other) AND u.shared >= 0.4 * greatest(u.own, u.other)), lambda u: u.place)"
 )
 
 
@@ -148,11 +150,8 @@ TEXT_SIGNALS = (
         " 40 % "
         "of those of the longer one, stand in the user's message before it; or the user says that it was said"
         " before.",
-        messages_where(
-            "user",
-            f"CASE WHEN {matches('m.content', words.SAYS_AGAIN)} THEN true WHEN len(user_words[i]) >= 2 THEN "
-            f"{_REPHRASED} END",
-        ),
+        f"list_sort(list_distinct(list_concat({messages_where('user', matches('m.content', words.SAYS_AGAIN))}, "
+        f"{_REPHRASED})))",
         columns=("messages", "user_words"),
         pattern=words.SAYS_AGAIN,
     ),
