@@ -6,15 +6,18 @@ from pytest_llmreplay.traces.portions import Portion, portions
 from pytest_llmreplay.traces.query import Expression, parse_expression, select_records
 from pytest_llmreplay.traces.reading import ReadProblem
 from pytest_llmreplay.traces.registry import format_gaps, read_conversations
+from pytest_llmreplay.traces.rows import CANONICAL_COLUMNS, canonical_conversation
 from pytest_llmreplay.traces.table import LogTable, TableFile, open_table
 from pytest_llmreplay.traces.write import write_conversations
 
 __all__ = [
+    "CANONICAL_COLUMNS",
     "Expression",
     "LogTable",
     "Portion",
     "ReadProblem",
     "TableFile",
+    "canonical_conversation",
     "conversation_row",
     "format_gaps",
     "open_log",

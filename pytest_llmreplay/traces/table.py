@@ -52,7 +52,7 @@ class LogTable:
         """
         found: dict[int, Conversation] = {}
         for index in sorted({row >> _ROWS_PER_FILE for row in rows}):
-            wanted = sorted(row - (index << _ROWS_PER_FILE) for row in rows if row >> _ROWS_PER_FILE == index)
+            wanted = _in_file(rows, index)
             source = _READ.format(files=quoted(str(self.files[index])))
             sql = f"SELECT file_row_number, {_COLUMNS} FROM {source} WHERE file_row_number IN ({', '.join(map(str, wanted))})"  # noqa: S608, E501 - numbers
             for number, *values in self.connection.execute(sql).fetchall():
@@ -64,6 +64,20 @@ class LogTable:
         """How many conversations there are, filtered out or not; only footers are read."""
         row = self.connection.execute("SELECT count(*) FROM whole_log").fetchone()
         return int(row[0]) if row else 0
+
+    @contextmanager
+    def narrowed(self, rows: Sequence[int]) -> Iterator[LogTable]:
+        """The same log, where the relation `log` has only these rows."""
+        with self.connection.cursor() as connection:
+            parts = [
+                f"{_select([str(file)], index)} WHERE file_row_number IN ({', '.join(map(str, wanted))})"
+                for index, file in enumerate(self.files)
+                if (wanted := _in_file(rows, index))
+            ]
+            empty = f"{_select([str(self.files[0])], 0)} WHERE false"
+            connection.execute(f"CREATE TEMP VIEW log AS {' UNION ALL '.join(parts or [empty])}")
+            connection.execute(f"CREATE TEMP VIEW whole_log AS {_select(list(map(str, self.files)), 0)}")
+            yield LogTable(connection, self.files)
 
 
 @contextmanager
@@ -95,6 +109,11 @@ def open_table(files: Sequence[TableFile], expression: Expression | None = None)
             union = " UNION ALL ".join(select + (condition if filtered else "") for select, condition in parts)
             connection.execute(f"CREATE TEMP VIEW {name} AS {union}")
         yield LogTable(connection, [Path(path) for path in ordered])
+
+
+def _in_file(rows: Sequence[int], index: int) -> list[int]:
+    """The row numbers inside one file."""
+    return sorted(row - (index << _ROWS_PER_FILE) for row in rows if row >> _ROWS_PER_FILE == index)
 
 
 def _select(paths: Sequence[str], first: int) -> str:
