@@ -20,6 +20,7 @@ _IDIOM = re.compile(r"24/7|24x7|24 hours", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _RARE = re.compile(r"\w{5,}")
 _STEM = 5
+_FEWEST_TOLD = 2
 
 
 def _contradicts_result(conversation: Conversation) -> Iterator[Found]:
@@ -52,7 +53,7 @@ def _ignores_result(conversation: Conversation) -> Iterator[Found]:
 
 
 def _ignored(exchange: Exchange, answered: set[str]) -> bool:
-    """Whether results that are no errors tell something, and nothing of it was answered; keys of JSON tell nothing."""
+    """Whether results tell something that the arguments do not, and nothing of it was answered; keys tell nothing."""
     told: set[str] = set()
     for one in exchange.calls:
         for leaf in () if one.result is None or one.failed else _leaves(one.result):
@@ -60,7 +61,8 @@ def _ignored(exchange: Exchange, answered: set[str]) -> bool:
             if telling & answered:
                 return False
             told |= telling
-    return len(told) >= 3
+        told -= _telling(one.call.arguments)
+    return len(told) >= _FEWEST_TOLD
 
 
 def _unused_documents(conversation: Conversation) -> Iterator[Found]:
@@ -185,8 +187,8 @@ GROUNDING_SIGNALS = (
         "ignores_result",
         "quality",
         "model",
-        "Tools returned at least three telling values in the turn (words from four letters, numbers from two digits), "
-        "and the answer has none of them.",
+        "Tools returned at least two telling values in the turn that are not in the calls' arguments (words from four "
+        "letters, numbers from two digits), and the answer has none of them.",
         _ANSWERED,
         find=_ignores_result,
     ),

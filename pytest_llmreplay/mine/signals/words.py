@@ -42,14 +42,18 @@ REFUSAL = (
 """An answer that declines."""
 
 PERSON = (
-    r"(?i)\b(?:speak|talk|chat|connect|transfer|escalate|switch|put|pass|hand|get|reach|contact|need|want|give)\b"
-    r"[^.?!\n]{0,40}\b(?:(?:a |an |the |some |another |your |real |live |actual |human )+"
-    r"(?:person|human|people|agent|representative|rep|operator|supervisor|manager|advisor|somebody|someone|staff)"
-    r"|humans?|someone (?:real|else|human)|customer service|human support|support team)\b"
-    r"|\b(?:real|live|actual|human) (?:person|human|agent|representative|rep|operator|being|support)\b"
-    r"|\b(?:are|r) (?:you|u) (?:a )?(?:bot|robot|real|human|machine)\b"
-    r"|\b(?:mit )?(?:einem|einer|nem|nen|einen) (?:echten )?(?:Mensch(?:en)?|Mitarbeiter(?:in)?|Person"
-    r"|Berater(?:in)?)\b"
+    r"(?i)\b(?:speak|talk|chat|connect|transfer|escalate|switch|put|pass|hand|get|reach|contact|need|want|give|call|phone"
+    r"|complain)\b[^.?!\n]{0,40}\b(?:(?:a |an |the |some |another |your |real |live |actual |human )+"
+    r"(?:person|human|people|agent|representative|rep|operator|supervisor|manager|advisor|staff|colleague)"
+    r"|humans?|some(?:one|body)(?: (?:real|else|human|who|from|to help|on the phone)|\W*$)|in person|customer service"
+    r"|human support|support team)\b"
+    r"|\b(?:real|live|actual|human) (?:person|human|agent|representative|rep|operator|be+ing|support)\b"
+    r"|^\W*(?:(?:an? |the )?(?:human|agent|operator|representative|person|manager|supervisor))\b[^.?!\n]{0,12}$"
+    r"|\b(?:one|some(?:one|body)?|any(?:one|body)?) (?:of|from|in|on) (?:your|the) (?:staff|team|people|colleagues|support)\b"
+    r"|\bsome(?:one|body) who is (?:not|no) an? \w+|\bno (?:more )?(?:bots?|robots?|machines?)\b"
+    r"|\b(?:stop|not) (?:this|the|a|talking to an?) (?:bot|robot|machine)\b"
+    r"|\b(?:are|r) (?:you|u) (?:an? )?(?:bot|robot|real|human|machine|person)\b|\bhuman (?:please|pls|now|help)\b"
+    r"|\b(?:mit )?(?:einem|einer|nem|nen|einen) (?:echten )?(?:Mensch(?:en)?|Mitarbeiter(?:in)?|Person|Berater(?:in)?)\b"
 )
 """A user who asks for a person."""
 
