@@ -191,7 +191,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--from", dest="logs", action="append", help="public conversations to vary; repeatable")
     arguments = parser.parse_args()
-    made = varied_conversations(arguments.logs, arguments.seed) if arguments.logs else shop_conversations(arguments.seed)
+    made = (
+        varied_conversations(arguments.logs, arguments.seed) if arguments.logs else shop_conversations(arguments.seed)
+    )
     began = time.monotonic()
     count = write_conversations(arguments.out, up_to(made, arguments.text))
     size = arguments.out.stat().st_size

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import random
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -168,7 +168,9 @@ def _repeated_call(conversation, rng):
 
 def _corrected_tool(conversation, rng):
     index = _result(conversation, rng) - 1
-    name = rng.choice([tool.name for tool in conversation.tools if tool.name != conversation.messages[index].tool_calls[0].name])
+    name = rng.choice(
+        [tool.name for tool in conversation.tools if tool.name != conversation.messages[index].tool_calls[0].name]
+    )
     wrong = ToolCall("wrong", name, "{}")
     result = Message("tool", rng.choice((*NOTHINGS, *ERRORS)), tool_call_id="wrong")
     return _put(conversation, index, Message("assistant", tool_calls=(wrong,)), result, instead_of=0)
@@ -176,7 +178,9 @@ def _corrected_tool(conversation, rng):
 
 def _contradicts_result(conversation, rng):
     index = _result(conversation, rng) + 1
-    wrong = rng.choice(("It arrives on the 27th of May.", "That costs 83.50 dollars.", "Your order is 61774.", "The code is QX-88-Z."))
+    wrong = rng.choice(
+        ("It arrives on the 27th of May.", "That costs 83.50 dollars.", "Your order is 61774.", "The code is QX-88-Z.")
+    )
     answer = conversation.messages[index]
     return _put(conversation, index, replace(answer, content=f"{wrong} {answer.content}"))
 
@@ -201,7 +205,9 @@ def _refusal(conversation, rng):
 def _truncated(conversation, rng):
     if rng.random() < 0.5:
         return replace(conversation, finish_reason=rng.choice(("length", "max_tokens", "MAX_TOKENS")))
-    return replace(conversation, metadata={"calls": [{"turn": 1, "finish_reason": "length"}, {"turn": 2, "finish_reason": "stop"}]})
+    return replace(
+        conversation, metadata={"calls": [{"turn": 1, "finish_reason": "length"}, {"turn": 2, "finish_reason": "stop"}]}
+    )
 
 
 def _content_filter(conversation, rng):
@@ -230,7 +236,14 @@ def _frustration(conversation, rng):
 
 
 def _negative_feedback(conversation, rng):
-    scores = ({"thumb": 0}, {"thumb": -1}, {"thumb": False}, {"rating": "thumbs_down"}, {"a": 1, "b": "negative"}, {"x": -0.5})
+    scores = (
+        {"thumb": 0},
+        {"thumb": -1},
+        {"thumb": False},
+        {"rating": "thumbs_down"},
+        {"a": 1, "b": "negative"},
+        {"x": -0.5},
+    )
     return replace(conversation, feedback=rng.choice(scores))
 
 
@@ -240,7 +253,9 @@ def _abandoned(conversation, rng):
 
 
 def _unused_documents(conversation, rng):
-    step = Step(1, "retrieval", "search", "q", "Volcanic granite forms beneath Icelandic glaciers over centuries.", ("g1",))
+    step = Step(
+        1, "retrieval", "search", "q", "Volcanic granite forms beneath Icelandic glaciers over centuries.", ("g1",)
+    )
     return replace(conversation, steps=(*(s for s in conversation.steps if s.turn != 1), step))
 
 

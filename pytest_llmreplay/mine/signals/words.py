@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 ERROR = (
-    r"(?i)^\W{0,3}(?:\w+ ?)?(?:error|exception|traceback|failed|failure|time-?out|timed out)\b"
+    r"(?i)^[\s*#\[<(]{0,3}(?:(?:http|request|tool|call|api|internal|server|internal server|database|connection|network"
+    r"|validation) )?\w*(?:error|exception|traceback|failed|failure|time-?out|timed out)\b"
     r"|\"(?:error|errors|exception|error_message)\"\s*:\s*(?:\"[^\"]|\{\s*\"|\[\s*[^\]\s]|true|[1-9])"
     r"|\"(?:status|state|result)\"\s*:\s*\"(?:error|failed|failure)\"|\"(?:success|ok)\"\s*:\s*false"
     r"|\"(?:status_code|statusCode|http_status)\"\s*:\s*\"?[45]\d\d\b"
@@ -49,11 +50,13 @@ PERSON = (
     r"|human support|support team)\b"
     r"|\b(?:real|live|actual|human) (?:person|human|agent|representative|rep|operator|be+ing|support)\b"
     r"|^\W*(?:(?:an? |the )?(?:human|agent|operator|representative|person|manager|supervisor))\b[^.?!\n]{0,12}$"
-    r"|\b(?:one|some(?:one|body)?|any(?:one|body)?) (?:of|from|in|on) (?:your|the) (?:staff|team|people|colleagues|support)\b"
+    r"|\b(?:one|some(?:one|body)?|any(?:one|body)?) (?:of|from|in|on) (?:your|the) (?:staff|team|people"
+    r"|colleagues|support)\b"
     r"|\bsome(?:one|body) who is (?:not|no) an? \w+|\bno (?:more )?(?:bots?|robots?|machines?)\b"
     r"|\b(?:stop|not) (?:this|the|a|talking to an?) (?:bot|robot|machine)\b"
     r"|\b(?:are|r) (?:you|u) (?:an? )?(?:bot|robot|real|human|machine|person)\b|\bhuman (?:please|pls|now|help)\b"
-    r"|\b(?:mit )?(?:einem|einer|nem|nen|einen) (?:echten )?(?:Mensch(?:en)?|Mitarbeiter(?:in)?|Person|Berater(?:in)?)\b"
+    r"|\b(?:mit )?(?:einem|einer|nem|nen|einen) (?:echten )?(?:Mensch(?:en)?|Mitarbeiter(?:in)?|Person"
+    r"|Berater(?:in)?)\b"
 )
 """A user who asks for a person."""
 
