@@ -15,6 +15,7 @@ from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import printable
 
 if TYPE_CHECKING:
+    from pytest_llmreplay.cli.progress import Display
     from pytest_llmreplay.config import Project
     from pytest_llmreplay.config.signals import OwnSignal
     from pytest_llmreplay.mine.caches import Caches
@@ -35,7 +36,7 @@ class LogChoice:
 
 
 @contextmanager
-def open_logs(choice: LogChoice, caches: Caches) -> Iterator[LogTable]:
+def open_logs(choice: LogChoice, caches: Caches, shown: Display) -> Iterator[LogTable]:
     """The logs as one table: canonical Parquet in place, all else converted once and kept in the caches.
 
     What could not be read is told on standard error.
@@ -55,7 +56,7 @@ def open_logs(choice: LogChoice, caches: Caches) -> Iterator[LogTable]:
             id_column=choice.id_column,
             on_problem=lambda problem: tell(str(problem)),
         )
-        files = _files(found, expression, caches, tell)
+        files = _files(found, expression, _Converter(caches, tell, shown))
         tell.finish()
         with open_table(files, expression) as table:
             yield table
@@ -63,42 +64,50 @@ def open_logs(choice: LogChoice, caches: Caches) -> Iterator[LogTable]:
         caches.prune()
 
 
-def _files(
-    found: Sequence[Portion], expression: Expression | None, caches: Caches, tell: Callable[[str], None]
-) -> list[TableFile]:
+def _files(found: Sequence[Portion], expression: Expression | None, converter: _Converter) -> list[TableFile]:
     from pytest_llmreplay.traces import TableFile
 
     files: list[TableFile] = []
     for portion in found:
         try:
             records = None if expression is None else portion.records(expression)
-            files.append(TableFile(portion.in_place or _converted(portion, caches, tell), records))
+            files.append(TableFile(portion.in_place or converter.converted(portion), records))
         except UserError as error:
             if len(found) == 1:
                 raise
-            tell(str(error))
+            converter.tell(str(error))
     if not files:
         raise UserError(f"none of the {len(found)} logs can be searched")
     return files
 
 
-def _converted(portion: Portion, caches: Caches, tell: Callable[[str], None]) -> Path:
-    """The portion as canonical Parquet; problems that were met when it was converted are told every time."""
-    key = portion.key()
-    path, known = caches.find("logs", f"{key}.parquet"), caches.find("problems", f"{key}.json")
-    if path is not None and known is not None:
-        problems: list[str] = json.loads(known.read_text("utf-8"))
-    else:
-        problems = []
-        path = caches.write(
-            "logs",
-            f"{key}.parquet",
-            lambda target: portion.convert(target, lambda problem: problems.append(str(problem))),
-        )
-        caches.write("problems", f"{key}.json", lambda target: target.write_text(json.dumps(problems), "utf-8"))
-    for problem in problems:
-        tell(problem)
-    return path.resolve()
+@dataclass(frozen=True, slots=True)
+class _Converter:
+    """Makes canonical Parquet of logs and keeps it."""
+
+    caches: Caches
+    tell: Callable[[str], None]
+    shown: Display
+
+    def converted(self, portion: Portion) -> Path:
+        """The portion as canonical Parquet; problems that were met when it was converted are told every time."""
+        key = portion.key()
+        path, known = self.caches.find("logs", f"{key}.parquet"), self.caches.find("problems", f"{key}.json")
+        if path is not None and known is not None:
+            problems: list[str] = json.loads(known.read_text("utf-8"))
+        else:
+            problems = []
+            path = self.caches.write("logs", f"{key}.parquet", lambda target: self._convert(portion, target, problems))
+            self.caches.write(
+                "problems", f"{key}.json", lambda target: target.write_text(json.dumps(problems), "utf-8")
+            )
+        for problem in problems:
+            self.tell(problem)
+        return path.resolve()
+
+    def _convert(self, portion: Portion, target: Path, problems: list[str]) -> None:
+        done = self.shown.counting(f"reading {printable(portion.name)}")
+        portion.convert(target, lambda problem: problems.append(str(problem)), done)
 
 
 class _Telling:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_llmreplay.mine.search import Match
 from pytest_llmreplay.mine.signals import Evidence, Shown
 from pytest_llmreplay.model.conversation import Conversation
 
@@ -49,9 +50,9 @@ class Finding:
 
 @dataclass(slots=True)
 class Counted:
-    """How many conversations were met while only the best were kept."""
+    """How many conversations matched while only the best were kept; None where all are ranked and none is left out."""
 
-    matches: int = 0
+    matches: int | None = None
 
 
 def best_shown(shown: Iterable[Shown], asked: int, limit: int, counted: Counted) -> list[tuple[float, Shown]]:
@@ -61,6 +62,7 @@ def best_shown(shown: Iterable[Shown], asked: int, limit: int, counted: Counted)
     """
 
     def counting() -> Iterable[Shown]:
+        counted.matches = 0
         for one in shown:
             counted.matches += 1
             yield one
@@ -92,6 +94,12 @@ def by_expression(row: int, conversation: Conversation, told: Sequence[Evidence]
     """A conversation that was found by an expression: how it begins."""
     why = f"where {' '.join(where.split())}"
     return Finding(row, conversation.conversation_id, 1.0, 1, _said(conversation, 1), names(told), why)
+
+
+def by_meaning(row: int, match: Match, told: Sequence[Evidence], asked: Sequence[str]) -> Finding:
+    """A conversation that was found by what its user said."""
+    why = "; ".join(part for part in (match.why, reason([one for one in told if one.signal in asked])) if part)
+    return Finding(row, match.conversation_id, match.score, match.turn, match.text, names(told), why)
 
 
 def names(told: Sequence[Evidence]) -> tuple[str, ...]:

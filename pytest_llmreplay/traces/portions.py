@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from pytest_llmreplay.model.canonical import digest
+from pytest_llmreplay.model.conversation import Conversation
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.traces.canonical import canonical_schema
 from pytest_llmreplay.traces.detect import is_plain_file, log_sources
@@ -21,6 +22,8 @@ from pytest_llmreplay.traces.reading import OnProblem, ReadProblem, UnreadableEr
 from pytest_llmreplay.traces.registry import check_format
 from pytest_llmreplay.traces.sources import Source
 from pytest_llmreplay.traces.write import write_conversations
+
+_TOLD_EVERY = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +55,20 @@ class Portion:
         read_as = [_version(), self.format_name, self.id_column]
         return digest([read_as, [_fingerprint(source) for source in self.sources]])
 
-    def convert(self, path: Path, on_problem: OnProblem) -> int:
+    def convert(
+        self, path: Path, on_problem: OnProblem, on_bytes: Callable[[int, int], None] = lambda _done, _total: None
+    ) -> int:
         """Write the conversations as canonical Parquet; how many there are.
+
+        `on_bytes` is told how many bytes of how many were read.
 
         Raises:
             UserError: nothing can be read, or the file cannot be written.
         """
         names = [source.name for source in self.sources]
-        reading = Reading(names, self.format_name, self.id_column, None, on_problem, sources=self.sources)
-        return write_conversations(path, reading.conversations())
+        watched = [_Watched(s.name, s.path, s.filesystem, s.copy) for s in self.sources]
+        reading = Reading(names, self.format_name, self.id_column, None, on_problem, sources=watched)
+        return write_conversations(path, _telling(reading.conversations(), watched, on_bytes))
 
     def records(self, expression: Expression) -> frozenset[int] | None:
         """Of a plain file that is converted, the records for which the expression is true of its own columns.
@@ -76,6 +84,40 @@ class Portion:
             return select(self.sources[0], expression)
         except UnreadableError as error:
             raise UserError(str(error), file=self.name) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched(Source):
+    """A file whose place of reading can be asked for."""
+
+    opened: list[BinaryIO] = field(default_factory=list, compare=False)
+
+    def raw(self) -> BinaryIO:
+        handle = Source.raw(self)
+        self.opened[:] = [handle]
+        return handle
+
+    def place(self) -> int:
+        """How many of its bytes were read; 0 while it is not open."""
+        return self.opened[0].tell() if self.opened and not self.opened[0].closed else 0
+
+    def size(self) -> int:
+        """How many bytes it has."""
+        with Source.raw(self) as raw:
+            return raw.seek(0, os.SEEK_END)
+
+
+def _telling(
+    conversations: Iterator[Conversation], watched: Sequence[_Watched], on_bytes: Callable[[int, int], None]
+) -> Iterator[Conversation]:
+    """The conversations, while it is told how far the files were read."""
+    total = sum(source.size() for source in watched)
+    reached = [0] * len(watched)
+    for number, conversation in enumerate(conversations):
+        if number % _TOLD_EVERY == 0:
+            reached = [max(before, source.place()) for before, source in zip(reached, watched, strict=True)]
+            on_bytes(sum(reached), total)
+        yield conversation
 
 
 def portions(

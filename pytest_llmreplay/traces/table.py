@@ -60,6 +60,10 @@ class LogTable:
                 found[(index << _ROWS_PER_FILE) + number] = canonical_conversation(row)
         return {row: found[row] for row in rows}
 
+    def row(self, file: Path, number: int) -> int:
+        """The number in the table of a row (from 0) of one of its files."""
+        return (self.files.index(file) << _ROWS_PER_FILE) + number
+
     def size(self) -> int:
         """How many conversations there are, filtered out or not; only footers are read."""
         row = self.connection.execute("SELECT count(*) FROM whole_log").fetchone()
