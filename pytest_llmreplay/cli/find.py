@@ -73,7 +73,7 @@ def find(
     budget = Budget(max_cost_usd=max_cost)
     confirmed: Confirmed | None = None
     with display() as shown, open_logs(LogChoice(logs, format_name, id_column, where), caches, shown) as table:
-        search = Search(table, known, caches, lambda: _embedder(embedding, project, budget), shown)
+        search = Search(table, known, caches, lambda: _embedder(embedding, budget), shown)
         findings = search.find(asked, counted)
         searched = table.size()
         if model is not None:
@@ -106,7 +106,7 @@ def _refuse(asked: Asked, model: str | None) -> None:
         raise UserError("there is nothing to ask the model about; say --like or --signal", key="--confirm")
 
 
-def _embedder(name: str, project: Project, budget: Budget) -> Embedder:
+def _embedder(name: str, budget: Budget) -> Embedder:
     """What turns texts into vectors.
 
     Raises:
@@ -118,7 +118,7 @@ def _embedder(name: str, project: Project, budget: Budget) -> Embedder:
 
     if name == _STATIC:
         return static_embedder()
-    target = model_target(name, project)
+    target = model_target(name)
     api_base = None if target.api_base is None else fill_environment(target.api_base)
     return LitellmEmbedder(target, budget, api_base=api_base)
 
@@ -129,7 +129,7 @@ def _confirm(
     from pytest_llmreplay.cli.confirming import confirm
     from pytest_llmreplay.session.asking import asking, model_target
 
-    target = model_target(model, project)
+    target = model_target(model)
     conversations = search.table.conversations([finding.row for finding in findings])
     done = _counting(search.display, f"asking {target.model}", len(findings))
     with asking(project, target, budget, lambda notice: click.echo(printable(notice), err=True)) as asked_model:

@@ -1,4 +1,4 @@
-"""Progress of long work on standard error: what, how far, how fast and how long still; nothing when it is no terminal."""
+"""Progress of long work on standard error: how far, how fast, how long still; nothing when it is no terminal."""
 
 from __future__ import annotations
 

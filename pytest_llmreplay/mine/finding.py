@@ -73,8 +73,8 @@ def best_shown(shown: Iterable[Shown], asked: int, limit: int, counted: Counted)
 
 def first_rows(connection: duckdb.DuckDBPyConnection, limit: int, counted: Counted) -> list[int]:
     """The first rows of the relation `log`, in its order."""
-    row = connection.execute("SELECT count(*) FROM log").fetchone()
-    counted.matches = int(row[0]) if row else 0
+    [(count,)] = connection.execute("SELECT count(*) FROM log").fetchall()
+    counted.matches = int(count)
     sql = "SELECT llmreplay_row FROM log ORDER BY llmreplay_row LIMIT ?"
     return [number for (number,) in connection.execute(sql, [limit]).fetchall()]
 

@@ -50,7 +50,7 @@ class Asking:
             await self.provider.close()
 
 
-def model_target(model: str, project: Project) -> ModelTarget:
+def model_target(model: str) -> ModelTarget:
     """The target that a name stands for: the YAML file of a variant, else a model as litellm writes it.
 
     Raises:

@@ -66,8 +66,8 @@ class LogTable:
 
     def size(self) -> int:
         """How many conversations there are, filtered out or not; only footers are read."""
-        row = self.connection.execute("SELECT count(*) FROM whole_log").fetchone()
-        return int(row[0]) if row else 0
+        [(count,)] = self.connection.execute("SELECT count(*) FROM whole_log").fetchall()
+        return int(count)
 
     @contextmanager
     def narrowed(self, rows: Sequence[int]) -> Iterator[LogTable]:
