@@ -44,12 +44,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a search works with; `embedder` is asked for only when it is needed."""
+    """What a search works with.
+
+    `embedder` is asked for only when it is needed; `explains` says that it costs nothing to ask it for single words.
+    """
 
     table: LogTable
     known: Mapping[str, Signal]
     caches: Caches
     embedder: Callable[[], Embedder]
+    explains: bool
     display: Display
 
     def find(self, asked: Asked, counted: Counted) -> list[Finding]:
@@ -80,7 +84,9 @@ class Search:
         progress = self.display.counting("embedding what users said")
         search = search_like if asked.like is not None else search_like_trace
         text = asked.like or asked.like_trace or ""
-        matches = search(turns, text, self.embedder(), self.caches, limit=asked.limit, progress=progress)
+        embedder = self.embedder()
+        words = embedder if self.explains else None
+        matches = search(turns, text, embedder, self.caches, limit=asked.limit, words=words, progress=progress)
         rows = {self._row(match): match for match in matches}
         told = self._told(list(rows))
         return [by_meaning(row, match, told.get(row, ()), asked.signals) for row, match in rows.items()]

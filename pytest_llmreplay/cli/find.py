@@ -73,7 +73,7 @@ def find(
     budget = Budget(max_cost_usd=max_cost)
     confirmed: Confirmed | None = None
     with display() as shown, open_logs(LogChoice(logs, format_name, id_column, where), caches, shown) as table:
-        search = Search(table, known, caches, lambda: _embedder(embedding, budget), shown)
+        search = Search(table, known, caches, lambda: _embedder(embedding, budget), embedding == _STATIC, shown)
         findings = search.find(asked, counted)
         searched = table.size()
         if model is not None:

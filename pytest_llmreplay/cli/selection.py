@@ -98,11 +98,12 @@ def _ids_in_parquet(content: bytes, file: str) -> list[str]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(pa.BufferReader(content), columns=["conversation_id"])
+        opened = pq.ParquetFile(pa.BufferReader(content))
+        if "conversation_id" not in opened.schema_arrow.names:
+            raise UserError("has no column conversation_id", file=file)
+        table = opened.read(["conversation_id"])
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"cannot be read: {error}", file=file) from error
-    if not table.column_names:
-        raise UserError("has no column conversation_id", file=file)
     return [str(value) for value in table.column(0).to_pylist() if value is not None]
 
 

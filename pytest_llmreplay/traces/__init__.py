@@ -2,7 +2,7 @@
 
 from pytest_llmreplay.traces.canonical import conversation_row
 from pytest_llmreplay.traces.log import open_log
-from pytest_llmreplay.traces.portions import Portion, portions
+from pytest_llmreplay.traces.portion import Portion, portions
 from pytest_llmreplay.traces.query import Expression, parse_expression, select_records
 from pytest_llmreplay.traces.reading import ReadProblem
 from pytest_llmreplay.traces.registry import format_gaps, read_conversations
