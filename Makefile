@@ -23,6 +23,7 @@ proof: .venv/dev.stamp
 	$(BIN)/python benchmarks/bfcl_agreement.py
 	$(BIN)/python benchmarks/mutations.py $(SHARED)/samples
 	$(BIN)/python benchmarks/redaction.py
+	$(BIN)/python benchmarks/search.py --data $(SHARED)/data
 	$(BIN)/python benchmarks/replay.py --bench $(SHARED)/bench
 
 lint: .venv/dev.stamp
