@@ -132,11 +132,10 @@ class LitellmEmbedder:
         """
         import numpy as np
 
-        wanted = [index for index, text in enumerate(texts) if text.strip()]
-        answers = asyncio.run(self._all([_encodable(texts[index]) for index in wanted]))
-        rows = np.zeros((len(texts), len(answers[0]) if answers else 1), np.float32)
-        if answers:
-            rows[wanted] = answers
+        # Endpoints refuse a text without any word; a dash stands for it, so that its row is as long as the others.
+        answers = asyncio.run(self._all([_encodable(text) if text.strip() else "-" for text in texts]))
+        rows = np.array(answers, np.float32).reshape(len(texts), -1 if answers else 0)
+        rows[[not text.strip() for text in texts]] = 0
         return unit(rows)
 
     async def _all(self, texts: Sequence[str]) -> list[list[float]]:

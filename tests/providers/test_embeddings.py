@@ -103,7 +103,8 @@ def test_an_endpoint_is_asked_in_batches_and_answers_in_any_order(embed):
     model, budget = EmbeddingModel(), Budget()
     texts = ["x" * number for number in range(1, 301)]
     vectors = embed(model, [*texts, "  "], budget)
-    assert sorted(map(len, model.inputs)) == [44, 128, 128]
+    assert sorted(map(len, model.inputs)) == [45, 128, 128]
+    assert not any(text.isspace() for texts in model.inputs for text in texts)
     assert vectors[:300, 0] / vectors[:300, 1] == pytest.approx(np.arange(1, 301), rel=1e-4)
     assert not vectors[300].any()
     assert (budget.spent_tokens, budget.spent_usd) == (21, pytest.approx(0.021))
