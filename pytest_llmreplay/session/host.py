@@ -6,15 +6,17 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pytest_llmreplay.compare.policy import GatePolicy
 from pytest_llmreplay.config import load_environment
-from pytest_llmreplay.model.case import Severity
+from pytest_llmreplay.model.case import Case, Severity
+from pytest_llmreplay.model.errors import NotWritten
 from pytest_llmreplay.model.outcome import Outcome, Reason
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import CallableTarget, ModelTarget, Variant
@@ -22,6 +24,7 @@ from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.session.compose import Workshop, build_replayers, close_all
 from pytest_llmreplay.session.engine import LocalEngine
 from pytest_llmreplay.session.gating import GateResult, decide_on_all
+from pytest_llmreplay.session.keeping import NOT_WRITTEN, not_kept, start_run
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.session.trials import TrialRunner
@@ -29,6 +32,9 @@ from pytest_llmreplay.session.ways import way_to
 from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, read_baseline
 from pytest_llmreplay.store.recordings import RecordingStore
 from pytest_llmreplay.store.runs import RunStore
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.session.resolving import Resolver
 
 # While one window of requests is under way, the next one is made ready and waits at the gate.
 _WINDOWS = 2
@@ -49,7 +55,9 @@ class Host:
 
     def __init__(self, settings: Settings, variants: Mapping[str, Variant]) -> None:
         self.notices: list[str] = []
-        environment = load_environment(settings.environment)
+        self._resolver: Resolver | None = None
+        self._resolving = threading.Lock()
+        environment = self._environment = load_environment(settings.environment)
         store = RunStore(settings.state, self.notices.append)
         store.seal_abandoned()
         self._recordings = RecordingStore(
@@ -69,11 +77,11 @@ class Host:
         replayers = build_replayers(variants, workshop)
         info = run_info(settings, variants, environment.digest)
         measured = _measured(store, settings.resume)
-        self._run = store.start(info) if settings.resume is None else store.resume(settings.resume, info)
+        self._run = start_run(store, settings, info, self.notices.append)
         self._settings = settings
         self._accepted = read_baseline(settings.accepted)[1] if settings.baseline == ACCEPTED else []
         self._runner = TrialRunner(
-            variants, replayers, environment, settings.root, self._keep, measured, self._accepted
+            variants, replayers, environment, settings.root, self._keep, measured, self._accepted, self._with_text
         )
         self.variants = variants
         self._planned: dict[PlannedTrial, None] = {}
@@ -98,7 +106,7 @@ class Host:
     def plan(self, trials: Sequence[PlannedTrial]) -> None:
         """Announce the selected trials to the engine."""
         self._planned.update(dict.fromkeys(trials))
-        self.engine.plan(sorted(trials, key=_gravity) if self._settings.critical_first else trials)
+        self.engine.plan(sorted(trials, key=gravity) if self._settings.critical_first else trials)
 
     def result(self, trial: PlannedTrial) -> Trial:
         """Wait for a trial.
@@ -141,6 +149,11 @@ class Host:
         """Send nothing more; what is under way is finished."""
         self._budget.stop()
 
+    def give_up(self) -> None:
+        """Send nothing more and do not wait for what is under way."""
+        self._budget.stop()
+        self.engine.give_up()
+
     def close(self) -> None:
         """Stop, note what was never started, seal the run. Safe to call twice."""
         self._budget.stop()
@@ -151,8 +164,13 @@ class Host:
         for planned in self._planned:
             if (planned.case_id, planned.variant, planned.trial) not in self.outcomes:
                 self._keep(self._runner.blank(planned))
-        self._recordings.close()
-        self._run.seal({"ended_at": datetime.now(UTC).isoformat(timespec="seconds"), "trials": len(self.outcomes)})
+        ended = {"ended_at": datetime.now(UTC).isoformat(timespec="seconds"), "trials": len(self.outcomes)}
+        for name, end in (("recordings", self._recordings.close), ("run", lambda: self._run.seal(ended))):
+            try:
+                end()
+            except NotWritten as error:
+                # The journal stays, and is as good a file to read.
+                self.notices.insert(0, f"the {name} could not be sealed, which the next command does: {error}")
 
     def add_own_assertion(self, trial_id: tuple[str, str, int], message: str) -> None:
         """Add a test's own failed assertion to the outcome of its trial."""
@@ -161,12 +179,32 @@ class Host:
             reason = Reason("own_assertion", "own_assertion", message)
             self._keep(replace(outcome, status="failed", reasons=(*outcome.reasons, reason)))
 
+    def _with_text(self, case: Case) -> Case:
+        with self._resolving:
+            if self._resolver is None:
+                # Imported here: redaction is heavy, and most cases hold their text.
+                from pytest_llmreplay.session.resolving import Resolver
+
+                settings = self._settings
+                self._resolver = Resolver(
+                    self._environment.resolver, settings.root, settings.configs, self.notices.append
+                )
+        return self._resolver.with_text(case)
+
     async def _replay(self, planned: PlannedTrial) -> Trial:
         return await self._runner.run(planned)
 
-    def _keep(self, outcome: Outcome) -> None:
-        self._run.add(outcome)
+    def _keep(self, outcome: Outcome) -> Outcome:
+        """Write an outcome to the run; what is left of it when it cannot be written."""
+        try:
+            self._run.add(outcome)
+        except NotWritten as error:
+            outcome = not_kept(outcome, error)
         self.outcomes[outcome.trial_id] = outcome
+        if outcome.reasons and outcome.reasons[0].code == NOT_WRITTEN:
+            # What is answered from here on would be paid for and lost.
+            self._budget.stop(f"the run was stopped: {outcome.reasons[0].message}", code=NOT_WRITTEN)
+        return outcome
 
 
 def _measured(store: RunStore, resume: str | None) -> dict[tuple[str, str, int], Outcome]:
@@ -177,7 +215,8 @@ def _measured(store: RunStore, resume: str | None) -> dict[tuple[str, str, int],
     return {outcome.trial_id: outcome for outcome in outcomes if outcome.status not in ("error", "not_run")}
 
 
-def _gravity(trial: PlannedTrial) -> int:
+def gravity(trial: PlannedTrial) -> int:
+    """The place of a trial where the gravest go first, from 0."""
     severity = trial.entry.severity
     return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
 

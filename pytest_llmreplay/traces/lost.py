@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_llmreplay.model.canonical import canonical_arguments
-from pytest_llmreplay.model.conversation import Message, ToolCall
+from pytest_llmreplay.model.conversation import UNAVAILABLE, Message, ToolCall
 from pytest_llmreplay.traces.jsonable import dump
-from pytest_llmreplay.traces.parts import UNAVAILABLE
 from pytest_llmreplay.traces.spans import Span
 from pytest_llmreplay.traces.stitch import Thread, split_system
 
@@ -21,7 +20,8 @@ def with_lost_input(call: Span, known: Thread | None, tools: Sequence[Span]) -> 
     last = known.body[-1] if known and known.body else None
     added: tuple[Message, ...] = ()
     if last is not None and last.role == "assistant" and last.tool_calls:
-        results = results_of(last.tool_calls, tools, before=call.started)
+        asked = known.calls[-1][0].started if known and known.calls else None
+        results = results_of(last.tool_calls, tools, after=asked, before=call.started)
         added = tuple(r or _unknown_result(c) for r, c in zip(results, last.tool_calls, strict=True))
     elif last is None or last.role == "assistant":
         added = (Message("user", None, content_parts=_unavailable("message")),)
