@@ -23,6 +23,9 @@ proof: .venv/dev.stamp
 	$(BIN)/python benchmarks/bfcl_agreement.py
 	$(BIN)/python benchmarks/mutations.py $(SHARED)/samples
 	$(BIN)/python benchmarks/redaction.py
+	$(BIN)/python benchmarks/signals.py --clean $(SHARED)/data/traces_sgd.parquet \
+		--judged $(SHARED)/data/traces_airline_tau1.parquet --judged $(SHARED)/data/traces_airline_tau2.parquet
+	$(BIN)/python benchmarks/mine.py --text 1GB --like
 	$(BIN)/python benchmarks/replay.py --bench $(SHARED)/bench
 
 lint: .venv/dev.stamp
