@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,25 @@ def program_in(tmp_path, tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     return Program(tmp_path)
+
+
+@pytest.fixture
+def replayed(program_in):
+    """The project that `init` writes, replayed on its two variants."""
+    program_in("init")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "golden/",
+        "--llmreplay-baseline",
+        "v1",
+        "-q",
+        "-p",
+        "no:hypothesispytest",
+    ]
+    subprocess.run(command, cwd=program_in.root, check=True, capture_output=True)
+    return program_in
 
 
 def conversation(conversation_id, text="where is my order 4417?", **columns):

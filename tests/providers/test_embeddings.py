@@ -116,7 +116,7 @@ def test_passing_trouble_is_asked_again(embed):
 
 
 def test_the_budget_stops_it(embed):
-    with pytest.raises(NotRun, match="the budget of 0.01 USD is used up"):
+    with pytest.raises(NotRun, match=r"the budget of 0\.01 USD is used up"):
         embed(EmbeddingModel(), ["x"], Budget(max_cost_usd=0.01, spent_usd=0.01))
 
 
