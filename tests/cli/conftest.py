@@ -30,6 +30,13 @@ class Program:
         assert result.exit_code == code, result.output
         return result
 
+    def pytest(self, *arguments: str, code: int = 0) -> str:
+        """What pytest prints in the folder, in a process of its own; it must end with this code."""
+        command = [sys.executable, "-m", "pytest", *arguments, "-p", "no:cacheprovider"]
+        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
     def mistake(self, *arguments: str) -> str:
         """What the program says of a mistake; it must be one."""
         result = self(*arguments, code=2)
