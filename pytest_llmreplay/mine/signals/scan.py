@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmreplay.mine.signals.figures import FIGURES, limits_sql
 from pytest_llmreplay.mine.signals.signal import Evidence, Found, Signal
 from pytest_llmreplay.mine.signals.sql import literal
-from pytest_llmreplay.mine.signals.texts import USER_WORDS
+from pytest_llmreplay.mine.signals.texts import DERIVED
 from pytest_llmreplay.model.conversation import Conversation, Message
 from pytest_llmreplay.model.errors import UserError
 
@@ -96,7 +96,7 @@ def _query(connection: duckdb.DuckDBPyConnection, signals: Sequence[Signal], col
 def _source(connection: duckdb.DuckDBPyConnection, signals: Sequence[Signal]) -> str:
     """The log with the derived columns that the signals need."""
     wanted = {column for signal in signals for column in signal.columns}
-    derived = [f"{USER_WORDS} AS user_words"] if "user_words" in wanted else []
+    derived = [f"{sql} AS {name}" for name, sql in DERIVED.items() if name in wanted]
     for name, figure in FIGURES.items():
         if name in wanted:
             limits = connection.execute(limits_sql(figure)).fetchall()

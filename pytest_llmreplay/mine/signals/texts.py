@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pytest_llmreplay.mine.signals import words
 from pytest_llmreplay.mine.signals.signal import Signal
 from pytest_llmreplay.mine.signals.sql import TOOL, literal, matches, messages_where, whole_where
 
-_BLANK = "coalesce(trim(m.content, ' \t\n\r'), '') = ''"
+_BLANK = "coalesce(NOT regexp_matches(m.content, '[^\\s]'), true)"
 _NO_CALLS = "coalesce(len(m.tool_calls), 0) = 0"
 _NEXT = "list_filter(messages[i + 1:i + 16], lambda n: n.role NOT IN ('tool', 'function'))[1]"
 _LENGTH = ("length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length", "incomplete")
@@ -19,28 +21,51 @@ _STOP_WORDS = (
     " what how when where why who will does did get got let our their them they there then than some any all yes"
     " thanks thank okay hello hey its about into also been being were which help know tell give make still again"
 )
-_STOPPED = rf"\b(?:{'|'.join(_STOP_WORDS.split())})\b"
 _NEGATIVE = (
     r"(?i)[:\[,]\s*(?:false|-\d[\d.eE+]*|-?0(?:\.0+)?"
     r"|\"(?:negative|thumbs_down|down|bad|dislike|👎|poor|no)\")\s*[,}\]]"
 )
 
-_TELLING = (
-    f"list_distinct(regexp_extract_all(regexp_replace(lower(m.content), {literal(_STOPPED)}, ' ', 'g'), "
-    "'[\\pL\\pN]{3,}'))"
-)
-USER_WORDS = (
-    "list_filter(list_transform(messages, lambda m, i: CASE WHEN m.role = 'user' AND strlen(m.content) < 2000 THEN "
-    f"{{'place': i, 'words': {_TELLING}}} END), lambda u: len(u.words) >= 2)"
-)
-"""The derived column `user_words`: of each message of the user that says something its place and its telling words."""
+_USER_TEXT = "m.role = 'user' AND strlen(m.content) > 0"
+DERIVED: Mapping[str, str] = {
+    "roles": "list_transform(messages, lambda m: m.role)",
+    "user_texts": (
+        f"list_filter(list_transform(messages, lambda m: CASE WHEN {_USER_TEXT} THEN lower(m.content) END), "
+        "lambda t: t IS NOT NULL)"
+    ),
+    "user_places": (
+        f"list_filter(list_transform(messages, lambda m, i: CASE WHEN {_USER_TEXT} THEN i END), "
+        "lambda p: p IS NOT NULL)"
+    ),
+}
+"""Columns that expressions work on: the roles, and what the user said in lower case with its places.
 
-_REPHRASED = (
-    "list_transform(list_filter(list_transform(range(2, len(user_words) + 1), lambda k: "
-    "{'place': user_words[k].place, 'own': len(user_words[k].words), 'other': len(user_words[k - 1].words), "
-    "'shared': len(list_intersect(user_words[k].words, user_words[k - 1].words))}), lambda u: u.shared >= 2 AND "
-    "u.shared >= 0.6 * least(u.own, u.other) AND u.shared >= 0.4 * greatest(u.own, u.other)), lambda u: u.place)"
+DuckDB copies a list that a lambda looks into for each element, which is cheap for lists of texts and not for structs.
+"""
+
+
+def _words(text: str) -> str:
+    spaced = f"replace(replace(replace(replace({text}, '?', ' '), '.', ' '), ',', ' '), '!', ' ')"
+    return f"string_split({spaced}, ' ')"
+
+
+def _telling(words_of: str) -> str:
+    """How many different words of three letters or more say something."""
+    stopped = ", ".join(map(literal, _STOP_WORDS.split()))
+    return f"len(list_distinct(list_filter({words_of}, lambda w: strlen(w) > 2 AND w NOT IN ({stopped}))))"
+
+
+_THIS, _BEFORE = "user_texts[k]", "user_texts[k - 1]"
+_SHARED = f"list_intersect({_words(_THIS)}, {_words(_BEFORE)})"
+_LENGTHS = f"{_telling(_words(_THIS))}, {_telling(_words(_BEFORE))}"
+_ALIKE = (
+    # Cheap tests first: the share of characters rules out most pairs.
+    f"CASE WHEN strlen({_THIS}) < 500 AND strlen({_BEFORE}) < 500 THEN "
+    f"CASE WHEN jaccard({_THIS}, {_BEFORE}) > 0.7 THEN CASE WHEN {_telling(_SHARED)} >= 2 THEN "
+    f"CASE WHEN {_telling(_SHARED)} >= greatest(0.6 * least({_LENGTHS}), 0.4 * greatest({_LENGTHS})) "
+    "THEN user_places[k] END END END END"
 )
+_REPHRASED = f"list_filter(list_transform(range(2, len(user_texts) + 1), lambda k: {_ALIKE}), lambda p: p IS NOT NULL)"
 
 
 def _ended_with(reasons: tuple[str, ...]) -> str:
@@ -85,9 +110,10 @@ TEXT_SIGNALS = (
         messages_where(
             "assistant",
             "len(m.tool_calls) > 0",
-            "len(list_filter(messages[i + 1:i + len(m.tool_calls)], lambda r: r.role IN ('tool', 'function'))) "
-            "< len(m.tool_calls)",
+            "coalesce(roles[i + 1], '') NOT IN ('tool', 'function') OR "
+            "coalesce(roles[i + len(m.tool_calls)], '') NOT IN ('tool', 'function')",
         ),
+        columns=("messages", "roles"),
     ),
     Signal(
         "unknown_tool",
@@ -109,10 +135,8 @@ TEXT_SIGNALS = (
         "model",
         "A message of the assistant has neither text nor calls, parts or a refusal, in a log that holds the text of "
         "the user.",
-        "CASE WHEN len(list_filter(messages, lambda u: u.role = 'user' AND strlen(u.content) > 0)) > 0 THEN "
-        + messages_where(
-            "assistant", f"{_BLANK} AND {_NO_CALLS}", "m.content_parts IS NULL AND coalesce(m.refusal, '') = ''"
-        )
+        f"CASE WHEN list_contains(list_transform(messages, lambda m: {_USER_TEXT}), true) THEN "
+        + messages_where("assistant", _NO_CALLS, _BLANK, "m.content_parts IS NULL AND coalesce(m.refusal, '') = ''")
         + " END",
     ),
     Signal(
@@ -146,13 +170,12 @@ TEXT_SIGNALS = (
         "user_repeats",
         "quality",
         "model",
-        "The user says the same again: at least two telling words of a message, 60 % of those of the shorter and"
-        " 40 % "
-        "of those of the longer one, stand in the user's message before it; or the user says that it was said"
-        " before.",
+        "The user says the same again: at least two telling words of a message, 60 % of those of the shorter and 40 % "
+        "of those of the longer one, stand in the user's message before it (both below 500 characters, with at least "
+        "70 % of their letters in common); or the user says that it was said before.",
         f"list_sort(list_distinct(list_concat({messages_where('user', matches('m.content', words.SAYS_AGAIN))}, "
         f"{_REPHRASED})))",
-        columns=("messages", "user_words"),
+        columns=("messages", "user_texts", "user_places"),
         pattern=words.SAYS_AGAIN,
     ),
     Signal(

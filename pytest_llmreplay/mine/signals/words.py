@@ -44,7 +44,7 @@ REFUSAL = (
 
 PERSON = (
     r"(?i)\b(?:speak|talk|chat|connect|transfer|escalate|switch|put|pass|hand|get|reach|contact|need|want|give|call|phone"
-    r"|complain)\b[^.?!\n]{0,40}\b(?:(?:a |an |the |some |another |your |real |live |actual |human )+"
+    r"|complain)\b[^.?!\n]*\b(?:(?:a |an |the |some |another |your |real |live |actual |human )+"
     r"(?:person|human|people|agent|representative|rep|operator|supervisor|manager|advisor|staff|colleague)"
     r"|humans?|some(?:one|body)(?: (?:real|else|human|who|from|to help|on the phone)|\W*$)|in person|customer service"
     r"|human support|support team)\b"
@@ -83,10 +83,10 @@ SAYS_AGAIN = (
 """A user who says that it is not the first time."""
 
 INJECTION = (
-    r"(?i)\b(?:ignore|disregard|forget|override|bypass)\b[^.\n]{0,30}\b(?:previous|prior|above|earlier|preceding"
+    r"(?i)\b(?:ignore|disregard|forget|override|bypass)\b[^.\n]*\b(?:previous|prior|above|earlier|preceding"
     r"|all|your|any|system)\b"
-    r"[^.\n]{0,30}\b(?:instructions?|prompts?|rules?|guidelines|directions|messages?|commands?|context)\b"
-    r"|\b(?:reveal|print|show|repeat|output|leak|tell me)\b[^.\n]{0,20}\b(?:system|initial|hidden"
+    r"[^.\n]*\b(?:instructions?|prompts?|rules?|guidelines|directions|messages?|commands?|context)\b"
+    r"|\b(?:reveal|print|show|repeat|output|leak|tell me)\b[^.\n]*\b(?:system|initial|hidden"
     r"|original) (?:prompt|instructions?|message)\b"
     r"|\byou are now (?:in |a |an |DAN|developer|jailbroken|free|unrestricted)|\b(?:developer|DAN|god"
     r"|jailbreak) mode\b"
