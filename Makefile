@@ -30,6 +30,10 @@ proof: .venv/dev.stamp
 	$(BIN)/python benchmarks/redaction.py
 	$(BIN)/python benchmarks/judge_attacks.py
 	$(BIN)/python benchmarks/judge.py $(SHARED)/data
+	$(BIN)/python benchmarks/signals.py --clean $(SHARED)/data/traces_sgd.parquet \
+		--judged $(SHARED)/data/traces_airline_tau1.parquet --judged $(SHARED)/data/traces_airline_tau2.parquet
+	$(BIN)/python benchmarks/mine.py --text 1GB --like
+	$(BIN)/python benchmarks/search.py --data $(SHARED)/data
 	$(BIN)/python benchmarks/faults.py
 	$(BIN)/python benchmarks/replay.py --bench $(SHARED)/bench
 

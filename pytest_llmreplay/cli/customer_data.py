@@ -177,6 +177,7 @@ def data_places(project: Project) -> Iterator[tuple[str, str]]:
     for path in cache_files():
         yield str(path), f"{path.stat().st_size} bytes, a copy of some project's log for find and triage"
     yield from _logs(project)
+    yield from _caches()
 
 
 def _unredacted(path: Path) -> str:
@@ -198,6 +199,17 @@ def _logs(project: Project) -> Iterator[tuple[str, str]]:
     for variant in check_configs(project.configs, project.root)[0]:
         if variant.target.type == "traces":
             yield variant.target.logs, f"read by variant {variant.name}; not kept here"
+
+
+def _caches() -> Iterator[tuple[str, str]]:
+    """What mining keeps for a time, outside of the project."""
+    from datetime import UTC, datetime
+
+    from pytest_llmreplay.mine.caches import user_caches
+
+    for entry in user_caches().entries():
+        until = datetime.fromtimestamp(entry.expires_at, UTC).isoformat(timespec="minutes")
+        yield str(entry.path), f"cache of {entry.kind}, {entry.size} bytes, counts until {until}"
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -42,9 +42,11 @@ _FAKED_ALIKE = ("email", "user_id", "session_id")
 def erase(user: str | None, trace: str | None, dry_run: bool, yes: bool) -> None:
     """Remove a user or a conversation from cases, cassettes, recordings, runs, baseline and caches; write a receipt.
 
-    The history of the repository is not rewritten; the commits that still hold it are listed.
+    The caches of mining are emptied, whoever is in them: they can be made again. The history of the repository is not
+    rewritten; the commits that still hold it are listed.
     """
     from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.mine.caches import user_caches
 
     wanted = user if user is not None else trace
     if wanted is None or not wanted.strip() or (user is not None and trace is not None):
@@ -55,19 +57,23 @@ def erase(user: str | None, trace: str | None, dry_run: bool, yes: bool) -> None
     found = {path: rows for path in parquet_files(project) if (rows := rows_with(path, needles))}
     files = [path for path in other_files(project) if needles.are_in(_text(path))] + cached_with(needles)
     commits = list(_commits(project, needles))
+    cached = len(user_caches().entries())
     for path, rows in found.items():
         click.echo(f"  {project.relative(path)}: {len(rows)} rows")
     for path in files:
         click.echo(f"  {project.relative(path)}: the file")
     for commit in commits:
         click.echo(f"  still in the history: {commit}")
+    if cached:
+        click.echo(f"  the caches of mining: all {cached} files, whoever is in them")
     if not found and not files:
         click.echo("nothing is kept here of it")
     if dry_run:
         click.echo("next: the same command without --dry-run")
         return
-    if found or files:
+    if found or files or cached:
         _remove(found, files, yes)
+        user_caches().clear()
     receipt = _receipt(project, "user" if user is not None else "trace", wanted, (found, files, commits))
     click.echo(f"receipt: {receipt}")
     click.echo("next: rewrite the history of these commits (git filter-repo)" if commits else "next: commit golden/")

@@ -67,7 +67,7 @@ def ask(project: Project, request: Request, labels: Labels, mode: Mode) -> Answe
     from pytest_llmreplay.session.asking import opened_judging
 
     with opened_judging(
-        project.root,
+        project,
         request.judge,
         record=request.record,
         max_cost_usd=request.max_cost_usd,

@@ -66,7 +66,7 @@ def pairwise(
     judge = load_judge(file)
     pairs, left_out = _pairs(project, run, baseline, candidate, None if rubric is None else load_rubric(rubric))
     with opened_judging(
-        project.root, judge, record=record, max_cost_usd=max_cost, notice=lambda said: click.echo(said, err=True)
+        project, judge, record=record, max_cost_usd=max_cost, notice=lambda said: click.echo(said, err=True)
     ) as judging:
         found = asyncio.run(_asked(judging, pairs))
     judged = [replace(pair, preference=preference) for pair, preference in zip(pairs, found, strict=True)]

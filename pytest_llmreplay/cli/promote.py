@@ -38,7 +38,9 @@ RECORD_MODES = ("none", "once", "new_episodes", "all")
 @click.command()
 @click.argument("logs", nargs=-1, required=True)
 @click.option("--id", "ids", multiple=True, metavar="ID", help="A conversation to promote; repeatable.")
-@click.option("--ids", "ids_file", metavar="FILE", help="Ids, or the JSON lines of find, one a line; - is stdin.")
+@click.option(
+    "--ids", "ids_file", metavar="FILE", help="Ids one a line, or what find gave: JSON or Parquet; - is stdin."
+)
 @click.option("--where", metavar="EXPR", help="Promote the conversations for which this expression holds.")
 @click.option("--sample", type=click.IntRange(min=1), help="Of those selected only this many, always the same ones.")
 @click.option("--by", metavar="COLUMN", help="With --sample: evenly over the values of this column.")

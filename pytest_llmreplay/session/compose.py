@@ -82,12 +82,12 @@ def _replayer(variant: Variant, workshop: Workshop) -> Replayer:
     if isinstance(target, CallableTarget | HttpTarget):
         turns = _reusable(variant, _own_turns(variant, target, workshop), workshop)
         return TurnReplayer(variant, turns, environment, functions)
-    turns = ModelTurns(target, recorded_provider(target, workshop))
-    return TurnReplayer(variant, turns, environment, functions)
+    provider = recorded_provider(target, workshop)
+    return TurnReplayer(variant, ModelTurns(target, provider), environment, functions)
 
 
 def recorded_provider(target: ModelTarget, workshop: Workshop) -> Provider:
-    """The way to a model, under pressure and with recordings in front.
+    """The way to a model, with what presses on its endpoint and recordings in front.
 
     Raises:
         UserError: the model cannot be reached as it is written.

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pytest_llmreplay.mine.caches import user_caches
 from pytest_llmreplay.model.outcome import Outcome
 from pytest_llmreplay.store.cases import read_cases
 from pytest_llmreplay.store.recordings import RecordingStore
@@ -60,6 +61,20 @@ def test_one_customer_goes_from_everything_and_the_other_stays(program_in, kept,
     assert written["rows"]["golden/a.parquet"] == 1
     assert whom[1] not in receipt.read_text()
     assert "nothing is kept here of it" in program_in("erase", *whom, "--yes").output
+
+
+def test_the_caches_of_mining_are_listed_and_emptied(program_in, kept):
+    program_in("find", "log.jsonl", "--where", "user_id IS NOT NULL")
+    caches = user_caches()
+    assert len(caches.entries()) == 2
+    listed = program_in("doctor", "--data").output
+    assert all(str(entry.path) in listed for entry in caches.entries())
+    assert "the caches of mining: all 2 files" in program_in("erase", "--user", "nobody", "--dry-run").output
+    assert len(caches.entries()) == 2
+    assert "there is no terminal to ask on" in program_in.mistake("erase", "--user", "nobody")
+    assert len(caches.entries()) == 2
+    program_in("erase", "--user", "nobody", "--yes")
+    assert caches.entries() == []
 
 
 def test_nothing_is_removed_without_a_yes_or_in_a_dry_run(program_in, kept):
