@@ -99,7 +99,7 @@ def test_every_case_with_a_rubric_that_both_answered_is_judged_in_both_orders(ju
 def test_json_holds_every_choice_with_its_orders_and_quotes(judged):
     program, judge = judged
     judge.decide = lambda _data: "first"
-    found = json.loads(program("judge", "pairwise", "last", *NAMES, "--json").output)
+    found = json.loads(program("judge", "pairwise", "last", *NAMES, "--json").stdout)
     assert found["counts"] == {"candidate": 0, "baseline": 0, "tie": 3, "unmeasured": 0}
     assert (found["inconsistent"], found["p_value"]) == (3, 1.0)
     case = found["cases"][0]
@@ -120,14 +120,14 @@ def test_a_rubric_of_ones_own_reaches_the_cases_without_one(judged):
 def test_replies_off_the_menu_are_unmeasured_and_the_exit_code_says_so(judged):
     program, judge = judged
     judge.decide = lambda _data: "the first one is better"
-    found = json.loads(program("judge", "pairwise", *NAMES, "--json", code=10).output)
+    found = json.loads(program("judge", "pairwise", *NAMES, "--json", code=10).stdout)
     assert found["counts"]["unmeasured"] == 3
     assert {case["text"] for case in found["cases"]} == {"the first one is better"}
 
 
 def test_trouble_with_the_judge_is_said_a_case(judged):
     program, _ = judged
-    found = json.loads(program("judge", "pairwise", *NAMES, "--json", "--record", "none", code=10).output)
+    found = json.loads(program("judge", "pairwise", *NAMES, "--json", "--record", "none", code=10).stdout)
     assert all("could not be asked" in case["problem"] for case in found["cases"])
 
 
