@@ -175,8 +175,8 @@ TEXT_SIGNALS = (
         "quality",
         "model",
         "The user says the same again: at least two telling words, and 60 % of those of the shorter one, stand both in "
-        "a message and in the user's message before it (both below 500 characters, with 70 % of their letters in common, "
-        "and neither 2.5 times as long as the other); or the user says that it was said before.",
+        "a message and in the user's message before it (both below 500 characters, with 70 % of their letters in "
+        "common, and neither 2.5 times as long as the other); or the user says that it was said before.",
         f"list_sort(list_distinct(list_concat({messages_where('user', matches('m.content', words.SAYS_AGAIN))}, "
         f"{_REPHRASED})))",
         columns=("messages", "user_texts", "user_places"),
