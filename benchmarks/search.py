@@ -166,7 +166,7 @@ def main() -> None:
     embedder: Embedder = static_embedder()
     if options.model:
         target = ModelTarget(type="model", model=options.model, max_concurrency=2, timeout_s=600)
-        embedder = LitellmEmbedder(target, Budget(max_cost_usd=1.0), api_base=options.api_base)
+        embedder = LitellmEmbedder(target, Budget(max_cost_usd=1.0), print, api_base=options.api_base)
     questions = HELD_OUT if options.questions == "held_out" else DEVELOPMENT
     with tempfile.TemporaryDirectory() as folder:
         collections = {name: collection(name, options.data, Path(folder), embedder) for name in FILES}

@@ -23,6 +23,7 @@ Progress = Callable[[int, int], None]
 _LAYOUT = 1
 _HEADER = 2
 _A_FILE = 65_536
+_AT_ONCE = 2048
 _LEVELS = 127
 
 
@@ -67,7 +68,7 @@ class Vectors:
 def vectors_of(turns: UserTurns, embedder: Embedder, caches: Caches, progress: Progress | None = None) -> Vectors:
     """The vectors of the turns' texts, those that are not kept yet embedded and kept first.
 
-    What is embedded is kept every 65,536 texts, so that little is lost when the work is interrupted.
+    What was embedded is kept, whatever ends the work: it may have been paid for.
 
     Raises:
         UserError: the cache cannot be written.
@@ -110,16 +111,26 @@ def _embed(
 
     segments: list[_Segment] = []
     waiting: list[tuple[NDArray[np.uint64], NDArray[np.float32]]] = []
-    done = held = 0
-    for places, texts in missing.texts(missing.position):
-        waiting.append((missing.key[places], embedder.embed(texts)))
-        done, held = done + len(texts), held + len(texts)
-        if progress is not None:
-            progress(done, len(missing))
-        if held >= _A_FILE or done == len(missing):
+    done = 0
+
+    def keep() -> None:
+        if waiting:
             keys, vectors = (np.concatenate(parts) for parts in zip(*waiting, strict=True))
             segments.append(_written(keys, vectors, kind, caches))
-            waiting, held = [], 0
+            waiting.clear()
+
+    try:
+        for places, texts in missing.texts(missing.position):
+            for start in range(0, len(texts), _AT_ONCE):
+                part = slice(start, start + _AT_ONCE)
+                waiting.append((missing.key[places[part]], embedder.embed(texts[part])))
+                done += len(texts[part])
+                if progress is not None:
+                    progress(done, len(missing))
+                if len(waiting) * _AT_ONCE >= _A_FILE:
+                    keep()
+    finally:
+        keep()
     return segments
 
 

@@ -85,8 +85,7 @@ def test_each_model_has_vectors_of_its_own(log, caches):
 
 
 def test_what_was_embedded_before_an_interruption_is_kept(log, caches, monkeypatch):
-    monkeypatch.setattr("pytest_llmreplay.mine.vectors._A_FILE", 1)
-    monkeypatch.setattr("pytest_llmreplay.mine.turns._TEXTS_AT_ONCE", 1)
+    monkeypatch.setattr("pytest_llmreplay.mine.vectors._AT_ONCE", 1)
     turns = user_turns([log(SAID)], caches)
     with pytest.raises(KeyboardInterrupt):
         vectors_of(turns, FakeEmbedder(stop_at="four\u202e"), caches)
