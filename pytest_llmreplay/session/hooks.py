@@ -5,26 +5,23 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llmreplay.compare.ratchet import ItemVerdict, exit_code
 from pytest_llmreplay.model.errors import UserError
-from pytest_llmreplay.model.outcome import outcome_row
 from pytest_llmreplay.model.trial import Trial
-from pytest_llmreplay.report.gating import LEFT_TO_THE_GATE
-from pytest_llmreplay.report.junit import trial_properties
-from pytest_llmreplay.session.gating import GateResult, gate_exit_code
-from pytest_llmreplay.session.host import Host
 from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, error_text, finished_trial
 from pytest_llmreplay.session.options import settings_from
 from pytest_llmreplay.session.plan import PlannedTrial
-from pytest_llmreplay.session.planning import plan_text
 from pytest_llmreplay.session.session import ReplaySession
-from pytest_llmreplay.session.sharing import EngineServer, RemoteEngine
-from pytest_llmreplay.session.summary import write_gate, write_summary
 from pytest_llmreplay.store.cases import is_case_file
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.session.gating import GateResult
+    from pytest_llmreplay.session.host import Host
+    from pytest_llmreplay.session.sharing import EngineServer
 
 _HOOKS = "llmreplay-hooks"
 _FIXTURE = "llmreplay_trial"
@@ -74,12 +71,16 @@ class ReplayHooks:
             UserError: a target cannot be set up.
         """
         if self.host is None:
+            from pytest_llmreplay.session.host import Host
+
             self.host = Host(self.session.settings, self.session.variants)
         return self.host
 
     def worker_address(self) -> dict[str, Any]:
         """Where workers find the engine, which starts with the first one that asks."""
         if self._server is None:
+            from pytest_llmreplay.session.sharing import EngineServer
+
             self._server = EngineServer(self.start_host)
         return self._server.address
 
@@ -90,6 +91,8 @@ class ReplayHooks:
             return
         try:
             if self.session.settings.plan_only:
+                from pytest_llmreplay.session.planning import plan_text
+
                 self._plan = plan_text(planned, self.session)
                 if self._is_worker:
                     self._config.workeroutput["llmreplay_plan"] = self._plan  # type: ignore[attr-defined]
@@ -151,6 +154,8 @@ class ReplayHooks:
             terminalreporter.section("llmreplay plan", sep="=")
             terminalreporter.write_line(self._plan)
         if self.host is not None:
+            from pytest_llmreplay.session.summary import write_gate, write_summary
+
             write_summary(terminalreporter, self.host, self.session.settings)
             write_gate(terminalreporter, self._gate, self._gate_problem)
 
@@ -159,6 +164,8 @@ class ReplayHooks:
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if self.host is None or self.session.policy is None or not ended:
             return None
+        from pytest_llmreplay.session.gating import gate_exit_code
+
         try:
             self._gate = self.host.decide(self.session.policy)
         except UserError as error:
@@ -182,7 +189,11 @@ class ReplayHooks:
 
     def _engine(self) -> Any:
         address = getattr(self._config, "workerinput", {}).get("llmreplay")
-        return self.start_host() if address is None else RemoteEngine(address)
+        if address is None:
+            return self.start_host()
+        from pytest_llmreplay.session.sharing import RemoteEngine
+
+        return RemoteEngine(address)
 
     def _apply_ratchet(
         self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, planned: PlannedTrial
@@ -199,11 +210,16 @@ class ReplayHooks:
             report.outcome = "skipped"
             report.wasxfail = _EXPECTED[verdict].format(variant=planned.variant)
         elif report.failed and self.session.left_to_the_gate(verdict) and (asserted or not own):
+            from pytest_llmreplay.report.gating import LEFT_TO_THE_GATE
+
             report.outcome = "skipped"
             report.wasxfail = LEFT_TO_THE_GATE
         elif report.failed and report.when == "call" and verdict in _EXPECTED:
             verdict = "failed"
         if isinstance(item, GoldenItem) and item.trial is not None and getattr(self._config.option, "xmlpath", None):
+            from pytest_llmreplay.model.outcome import outcome_row
+            from pytest_llmreplay.report.junit import trial_properties
+
             # JUnit takes the properties of the item's last report.
             item.user_properties.extend(trial_properties(outcome_row(item.trial.outcome)))
         message = str(call.excinfo.value) if own and asserted and call.excinfo is not None else None

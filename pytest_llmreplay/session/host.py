@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from pytest_llmreplay.compare.policy import GatePolicy
 from pytest_llmreplay.config import load_environment
 from pytest_llmreplay.model.case import Severity
 from pytest_llmreplay.model.outcome import Outcome, Reason
@@ -21,7 +20,6 @@ from pytest_llmreplay.model.variant import CallableTarget, ModelTarget, Variant
 from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.session.compose import Workshop, build_replayers, close_all
 from pytest_llmreplay.session.engine import LocalEngine
-from pytest_llmreplay.session.gating import GateResult, decide_on_all
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.session.trials import TrialRunner
@@ -29,6 +27,10 @@ from pytest_llmreplay.session.ways import way_to
 from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, read_baseline
 from pytest_llmreplay.store.recordings import RecordingStore
 from pytest_llmreplay.store.runs import RunStore
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.compare.policy import GatePolicy
+    from pytest_llmreplay.session.gating import GateResult
 
 # While one window of requests is under way, the next one is made ready and waits at the gate.
 _WINDOWS = 2
@@ -124,6 +126,8 @@ class Host:
         Raises:
             UserError: the variants cannot be compared, or waivers or golden files have a mistake.
         """
+        from pytest_llmreplay.session.gating import decide_on_all
+
         return decide_on_all(
             policy,
             self.compared(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,10 +14,12 @@ from pytest_llmreplay.report.fence import fenced_on_github
 from pytest_llmreplay.report.paint import Screen
 from pytest_llmreplay.report.summary import RunView, summary_text
 from pytest_llmreplay.report.text import one_line
-from pytest_llmreplay.session.gating import GateResult
-from pytest_llmreplay.session.host import Host
-from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.store.baseline import ACCEPTED
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.session.gating import GateResult
+    from pytest_llmreplay.session.host import Host
+    from pytest_llmreplay.session.options import Settings
 
 _MOST_NOTICES = 5
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pytest_llmreplay.checks import check_trajectory
 from pytest_llmreplay.model.case import Case
@@ -88,10 +89,10 @@ class TrialRunner:
         return self._without_checks(planned, None, "not_run", "interrupted", "the run was stopped before it started")
 
     def _known(self, planned: PlannedTrial, case: Case) -> Outcome | None:
-        if planned.confirms:
-            return None
         measured = self._measured.get((planned.case_id, planned.variant, planned.trial))
         candidates = [measured] if measured is not None else self._accepted.get(planned.case_id, [])
+        if planned.confirms or not candidates:
+            return None
         same = unchanged(
             candidates,
             case_digest=case.content_digest,
@@ -117,8 +118,10 @@ class TrialRunner:
         report = check_trajectory(expectation, trajectory, offered_tools(variant, case))
         status = outcome_status(failures=bool(report.failures), unmeasured=bool(report.unmeasured))
         usage = trajectory.usage
-        return replace(
-            self._labelled(planned, case, status),
+        return self._outcome(
+            planned,
+            case,
+            status,
             reasons=(*report.failures, *report.unmeasured),
             calls=tuple((call.name, call.arguments) for call in trajectory.tool_calls),
             matched=report.matched,
@@ -138,9 +141,9 @@ class TrialRunner:
     def _without_checks(
         self, planned: PlannedTrial, case: Case | None, status: OutcomeStatus, code: str, why: object
     ) -> Outcome:
-        return replace(self._labelled(planned, case, status), reasons=(Reason("replay", code, str(why)),))
+        return self._outcome(planned, case, status, reasons=(Reason("replay", code, str(why)),))
 
-    def _labelled(self, planned: PlannedTrial, case: Case | None, status: OutcomeStatus) -> Outcome:
+    def _outcome(self, planned: PlannedTrial, case: Case | None, status: OutcomeStatus, **measured: Any) -> Outcome:
         entry = planned.entry
         return Outcome(
             case_id=planned.case_id,
@@ -160,6 +163,7 @@ class TrialRunner:
             case_digest=case.content_digest if case else "",
             variant_digest=self._digests[planned.variant],
             environment_digest=self._environment_digest,
+            **measured,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar, get_args
 
 from pytest_llmreplay.model.case import (
@@ -79,7 +80,6 @@ def case_from_row(row: Mapping[str, Any]) -> Case:
     version = whole(row, "schema_version", SCHEMA_VERSION)
     if version > SCHEMA_VERSION:
         raise FieldError("schema_version", f"is {version}, newer than this program knows ({SCHEMA_VERSION})")
-    tools = row.get("tools")
     words: dict[str, Any] = {name: word(row, name) for name in WORDS}
     texts: dict[str, Any] = {name: text(row, name) for name in _OPTIONAL_TEXTS}
     documents: dict[str, Any] = {name: _document(row, name) for name in JSON_COLUMNS}
@@ -94,7 +94,7 @@ def case_from_row(row: Mapping[str, Any]) -> Case:
         messages=messages,
         turn=turn,
         tags=_texts(row, "tags"),
-        tools=None if tools is None else _each(row, "tools", _tool),
+        tools=_tools(row),
         steps=_each(row, "steps", _step),
         recorded_results=_each(row, "recorded_results", _result),
         weight=_number(row, "weight", 1.0),
@@ -216,14 +216,31 @@ def _call(row: Mapping[str, Any]) -> ToolCall:
     return ToolCall(text(row, "id"), name, text(row, "arguments") or "")
 
 
+def _tools(row: Mapping[str, Any]) -> tuple[Tool, ...] | None:
+    if row.get("tools") is None:
+        return None
+    return _shared(_each(row, "tools", _tool))
+
+
+@lru_cache(maxsize=256)
+def _shared(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+    """One object for equal tools: the cases of a suite mostly share them, and what is compiled of them is kept."""
+    return tools
+
+
 def _tool(row: Mapping[str, Any]) -> Tool:
     effect: Any = row.get("effect")
     if effect is not None and effect not in get_args(Effect):
         raise FieldError("effect", f"is {effect!r}; allowed: read, write", get_args(Effect))
     parameters = text(row, "parameters")
     if parameters is not None:
-        _parsed(parameters, "parameters")
+        _is_json(parameters)
     return Tool(required_text(row, "name"), text(row, "description"), parameters, effect)
+
+
+@lru_cache(maxsize=1024)
+def _is_json(parameters: str) -> None:
+    _parsed(parameters, "parameters")
 
 
 def _step(row: Mapping[str, Any]) -> Step:

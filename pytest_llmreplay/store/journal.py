@@ -19,6 +19,7 @@ from pytest_llmreplay.store.atomic import reason_of, sync, writing
 from pytest_llmreplay.store.locks import try_lock
 
 FSYNC_DELAY_S = 0.05
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
 TORN = "{}: the last record was torn when its process ended, and is left out"
 
 
@@ -173,7 +174,7 @@ def sound_records(file: BinaryIO, path: Path, on_notice: Callable[[str], None]) 
 
 def encode_record(record: Mapping[str, Any]) -> bytes:
     """The line of a record."""
-    body = json.dumps(record, separators=(",", ":")).encode("ascii")
+    body = _encoded(record).encode("ascii")
     return b"%08x %s\n" % (zlib.crc32(body), body)
 
 
