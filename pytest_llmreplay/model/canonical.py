@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any
 
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
@@ -14,6 +15,7 @@ def canonical_json(value: Any) -> str:
     return _canonical(value)
 
 
+@lru_cache(maxsize=256)
 def canonical_arguments(arguments: str) -> str:
     """A call's arguments with keys sorted; text that is not JSON stays as the model wrote it."""
     try:

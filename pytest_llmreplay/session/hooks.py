@@ -33,10 +33,10 @@ _EXPECTED = {
 
 @dataclass(slots=True)
 class _Verdicts:
-    """What the items came to; `foreign_failures` counts red tests that are none of ours."""
+    """What items came to, each word once; `foreign_failures` counts red tests that are none of ours."""
 
-    candidates: list[ItemVerdict] = field(default_factory=list)
-    baselines: list[ItemVerdict] = field(default_factory=list)
+    candidates: set[ItemVerdict] = field(default_factory=set)
+    baselines: set[ItemVerdict] = field(default_factory=set)
     foreign_failures: int = 0
 
 
@@ -116,6 +116,8 @@ class ReplayHooks:
         planned = planned_trial(item)
         if planned is not None and report.when != "teardown":
             self._apply_ratchet(item, call, report, planned)
+        if isinstance(item, GoldenItem):
+            _keep_less(item, report)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -124,9 +126,12 @@ class ReplayHooks:
         if ours is None:
             self._verdicts.foreign_failures += report.failed
             return
-        (self._verdicts.baselines if ours["baseline"] else self._verdicts.candidates).append(ours["verdict"])
+        (self._verdicts.baselines if ours["baseline"] else self._verdicts.candidates).add(ours["verdict"])
         if ours["own_assertion"] and self.host is not None:
             self.host.add_own_assertion(tuple(ours["trial"]), ours["own_assertion"])
+        if not self._is_worker:
+            # pytest keeps every report until the end, and nobody asks for this again.
+            del report.llmreplay
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -288,6 +293,15 @@ def planned_trial(item: pytest.Item) -> PlannedTrial | None:
     parameters = getattr(getattr(item, "callspec", None), "params", {})
     planned = parameters.get(_FIXTURE)
     return planned if isinstance(planned, PlannedTrial) else None
+
+
+def _keep_less(item: GoldenItem, report: pytest.TestReport) -> None:
+    """Pytest keeps every item and report until the end: what a trial came to is on the disk, and keywords repeat."""
+    if report.when == "teardown":
+        item.trial = None
+    if item.keywords_reported != report.keywords:
+        item.keywords_reported = report.keywords
+    report.keywords = item.keywords_reported
 
 
 def _is_assertion(error: BaseException) -> bool:

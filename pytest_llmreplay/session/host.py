@@ -6,7 +6,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,18 +72,19 @@ class Host:
         info = run_info(settings, variants, environment.digest)
         measured = _measured(store, settings.resume)
         self._run = store.start(info) if settings.resume is None else store.resume(settings.resume, info)
+        self._unkept: list[Outcome] = []
         self._settings = settings
         self._accepted = read_baseline(settings.accepted)[1] if settings.baseline == ACCEPTED else []
         self._runner = TrialRunner(
-            variants, replayers, environment, settings.root, self._keep, measured, self._accepted
+            variants, replayers, environment, settings.root, self._unkept.append, measured, self._accepted
         )
         self.variants = variants
         self._planned: dict[PlannedTrial, None] = {}
         self._closed = False
-        self.outcomes: dict[tuple[str, str, int], Outcome] = {}
         self.engine = LocalEngine(
             self._replay,
             window=_WINDOWS * max(window_of(variant) for variant in variants.values()),
+            commit=self._keep_finished,
             cleanup=close_all(replayers),
         )
 
@@ -111,9 +112,18 @@ class Host:
         self._planned.setdefault(trial)
         return self.engine.result(trial)
 
+    @property
+    def replayed_any(self) -> bool:
+        """Whether the run has any outcome."""
+        return bool(len(self._run))
+
+    def outcomes(self, columns: Collection[str]) -> Iterator[Outcome]:
+        """The outcomes of the run, one after the other, with these fields at least; nobody keeps them."""
+        return self._run.outcomes(columns)
+
     def compared(self) -> list[Outcome]:
-        """The outcomes of the run, with those of the accepted baseline where it is the one to compare with."""
-        outcomes = sorted(self.outcomes.values(), key=lambda outcome: outcome.trial_id)
+        """All outcomes of the run, with those of the accepted baseline where it is the one to compare with."""
+        outcomes = sorted(self._run.outcomes(), key=lambda outcome: outcome.trial_id)
         digests = {outcome.case_id: outcome.case_digest for outcome in outcomes}
         accepted, changed = as_baseline(self._accepted, digests)
         if changed:
@@ -152,25 +162,25 @@ class Host:
         if self._closed:
             return
         self._closed = True
-        for planned in self._planned:
-            if (planned.case_id, planned.variant, planned.trial) not in self.outcomes:
-                self._keep(self._runner.blank(planned))
+        missing = [p for p in self._planned if (p.case_id, p.variant, p.trial) not in self._run]
+        self._run.add(*map(self._runner.blank, missing))
         self._recordings.close()
-        self._run.seal({"ended_at": datetime.now(UTC).isoformat(timespec="seconds"), "trials": len(self.outcomes)})
+        self._run.seal({"ended_at": datetime.now(UTC).isoformat(timespec="seconds"), "trials": len(self._run)})
 
     def add_own_assertion(self, trial_id: tuple[str, str, int], message: str) -> None:
         """Add a test's own failed assertion to the outcome of its trial."""
-        outcome = self.outcomes.get(trial_id)
+        outcome = self._run.outcome(trial_id)
         if outcome is not None and outcome.status in ("passed", "failed", "unmeasured"):
             reason = Reason("own_assertion", "own_assertion", message)
-            self._keep(replace(outcome, status="failed", reasons=(*outcome.reasons, reason)))
+            self._run.add(replace(outcome, status="failed", reasons=(*outcome.reasons, reason)))
 
     async def _replay(self, planned: PlannedTrial) -> Trial:
         return await self._runner.run(planned)
 
-    def _keep(self, outcome: Outcome) -> None:
-        self._run.add(outcome)
-        self.outcomes[outcome.trial_id] = outcome
+    def _keep_finished(self) -> None:
+        finished = tuple(self._unkept)
+        self._unkept.clear()
+        self._run.add(*finished)
 
 
 def _measured(store: RunStore, resume: str | None) -> dict[tuple[str, str, int], Outcome]:

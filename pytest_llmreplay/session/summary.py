@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmreplay.compare.ratchet import accept
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.fence import fenced_on_github
 from pytest_llmreplay.report.paint import Screen
-from pytest_llmreplay.report.summary import RunView, summary_text
+from pytest_llmreplay.report.summary import RunSummary
 from pytest_llmreplay.report.text import one_line
 from pytest_llmreplay.store.baseline import ACCEPTED
 
@@ -26,14 +25,16 @@ _MOST_NOTICES = 5
 
 def write_summary(reporter: pytest.TerminalReporter, host: Host, settings: Settings) -> None:
     """Print what the run came to, where it is kept and what to do next."""
-    outcomes = host.compared()
-    if not outcomes:
+    if not host.replayed_any:
         return
+    compared = [] if settings.baseline is None else host.compared()
+    summary = RunSummary(settings.baseline)
+    for outcome in compared or host.outcomes(RunSummary.COLUMNS):
+        summary.add(outcome)
     names = [ACCEPTED, *host.variants] if settings.baseline == ACCEPTED else list(host.variants)
-    variants = [name for name in names if any(outcome.variant == name for outcome in outcomes)]
     reporter.section("llmreplay", sep="=")
     try:
-        reporter.write_line(fenced_on_github(summary_text(RunView(outcomes, variants, settings.baseline))))
+        reporter.write_line(summary.text(names, compared))
     except UserError as error:
         reporter.write_line(f"The variants cannot be compared: {error}")
     reporter.write_line("")
@@ -42,7 +43,7 @@ def write_summary(reporter: pytest.TerminalReporter, host: Host, settings: Setti
     if len(host.notices) > _MOST_NOTICES:
         reporter.write_line(f"(+{len(host.notices) - _MOST_NOTICES} more notices)")
     reporter.write_line(f"run {host.run_id}: {host.run_folder.relative_to(settings.root)}")
-    if accept([outcome for outcome in outcomes if outcome.variant != settings.baseline]):
+    if summary.acceptable:
         reporter.write_line(f"next: pytest-llmreplay baseline accept {host.run_id}")
 
 

@@ -217,15 +217,19 @@ def _call(row: Mapping[str, Any]) -> ToolCall:
 
 
 def _tools(row: Mapping[str, Any]) -> tuple[Tool, ...] | None:
-    if row.get("tools") is None:
+    values = row.get("tools")
+    if values is None:
         return None
-    return _shared(_each(row, "tools", _tool))
+    try:
+        return _read_tools(tuple(tuple(value.items()) for value in values))
+    except (TypeError, AttributeError):
+        return _each(row, "tools", _tool)
 
 
 @lru_cache(maxsize=256)
-def _shared(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
-    """One object for equal tools: the cases of a suite mostly share them, and what is compiled of them is kept."""
-    return tools
+def _read_tools(items: tuple[tuple[tuple[str, Any], ...], ...]) -> tuple[Tool, ...]:
+    """Tools, once for all cases that share them, as the cases of a suite mostly do."""
+    return _each({"tools": [dict(item) for item in items]}, "tools", _tool)
 
 
 def _tool(row: Mapping[str, Any]) -> Tool:
@@ -234,13 +238,8 @@ def _tool(row: Mapping[str, Any]) -> Tool:
         raise FieldError("effect", f"is {effect!r}; allowed: read, write", get_args(Effect))
     parameters = text(row, "parameters")
     if parameters is not None:
-        _is_json(parameters)
+        _parsed(parameters, "parameters")
     return Tool(required_text(row, "name"), text(row, "description"), parameters, effect)
-
-
-@lru_cache(maxsize=1024)
-def _is_json(parameters: str) -> None:
-    _parsed(parameters, "parameters")
 
 
 def _step(row: Mapping[str, Any]) -> Step:
