@@ -62,6 +62,10 @@ class ReplayHooks:
         """
         if self._session is None:
             self._session = ReplaySession(settings_from(self._config))
+            if not self._is_worker and not self._config.option.collectonly:
+                from pytest_llmreplay.session.ways import import_ahead
+
+                import_ahead(self._session.variants.values(), self._session.settings)
         return self._session
 
     def start_host(self) -> Host:

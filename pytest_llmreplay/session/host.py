@@ -54,9 +54,7 @@ class Host:
         environment = load_environment(settings.environment)
         store = RunStore(settings.state, self.notices.append)
         store.seal_abandoned()
-        self._recordings = RecordingStore(
-            settings.state / "recordings", settings.cassettes, on_notice=self.notices.append
-        )
+        self._recordings = RecordingStore(settings.recordings, settings.cassettes, on_notice=self.notices.append)
         self._recordings.seal_abandoned()
         self._budget = Budget(max_cost_usd=settings.max_cost_usd, max_tokens=settings.max_tokens)
         workshop = Workshop(
