@@ -70,7 +70,8 @@ class LocalEngine:
         self._cleanup = cleanup
         self._queue: deque[PlannedTrial] = deque()
         self._urgent: deque[PlannedTrial] = deque()
-        self._wanted: Counter[PlannedTrial] = Counter()
+        self._wanted_again: Counter[PlannedTrial] = Counter()
+        self._jumped: set[PlannedTrial] = set()
         self._results: dict[PlannedTrial, Future[Trial]] = {}
         self._started: set[PlannedTrial] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,10 +86,10 @@ class LocalEngine:
     def plan(self, trials: Sequence[PlannedTrial]) -> None:
         """Announce the selected trials; they start at once."""
         with self._lock:
-            for trial in trials:
-                if trial not in self._wanted:
-                    self._queue.append(trial)
-                self._wanted[trial] += 1
+            for trial, wanted in Counter(trials).items():
+                self._queue.append(trial)
+                if wanted > 1:
+                    self._wanted_again[trial] += wanted - 1
         self._loop.call_soon_threadsafe(self._fill)
 
     def result(self, trial: PlannedTrial) -> Trial:
@@ -124,10 +125,9 @@ class LocalEngine:
     def _claimed(self, trial: PlannedTrial) -> None:
         resume = False
         with self._lock:
-            self._wanted[trial] -= 1
-            if self._wanted[trial] <= 0:
-                del self._wanted[trial]
-            if trial not in self._wanted and self._results.pop(trial, None) is not None:
+            if self._wanted_again[trial] > 0:
+                self._wanted_again[trial] -= 1
+            elif self._results.pop(trial, None) is not None:
                 self._started.discard(trial)
                 self._unclaimed -= 1
                 # Where tests hold the engine up, it is woken for many trials at once and not for every one.
@@ -151,12 +151,14 @@ class LocalEngine:
     def _next(self) -> PlannedTrial | None:
         while self._urgent:
             trial = self._urgent.popleft()
-            if trial not in self._started:
+            if trial in self._results and trial not in self._started:
+                self._jumped.add(trial)
                 return trial
         while self._queue and self._unclaimed < self._most_unclaimed:
             trial = self._queue.popleft()
-            if trial not in self._started and trial in self._wanted:
+            if trial not in self._jumped:
                 return trial
+            self._jumped.discard(trial)
         return None
 
     async def _work(self, trial: PlannedTrial) -> None:

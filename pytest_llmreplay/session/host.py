@@ -9,11 +9,13 @@ import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from pytest_llmreplay.config import load_environment
 from pytest_llmreplay.model.case import Severity
+from pytest_llmreplay.model.errors import NotRun
 from pytest_llmreplay.model.outcome import Outcome, Reason
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import CallableTarget, ModelTarget, Variant
@@ -77,7 +79,8 @@ class Host:
             variants, replayers, environment, settings.root, self._unkept.append, measured, self._accepted
         )
         self.variants = variants
-        self._planned: dict[PlannedTrial, None] = {}
+        self._planned: list[PlannedTrial] = []
+        self._stopped: list[PlannedTrial] = []
         self._closed = False
         self.engine = LocalEngine(
             self._replay,
@@ -98,7 +101,7 @@ class Host:
 
     def plan(self, trials: Sequence[PlannedTrial]) -> None:
         """Announce the selected trials to the engine."""
-        self._planned.update(dict.fromkeys(trials))
+        self._planned.extend(trials)
         self.engine.plan(sorted(trials, key=_gravity) if self._settings.critical_first else trials)
 
     def result(self, trial: PlannedTrial) -> Trial:
@@ -107,8 +110,11 @@ class Host:
         Raises:
             NotRun: the run was stopped first.
         """
-        self._planned.setdefault(trial)
-        return self.engine.result(trial)
+        try:
+            return self.engine.result(trial)
+        except NotRun:
+            self._stopped.append(trial)
+            raise
 
     @property
     def replayed_any(self) -> bool:
@@ -160,7 +166,8 @@ class Host:
         if self._closed:
             return
         self._closed = True
-        missing = [p for p in self._planned if (p.case_id, p.variant, p.trial) not in self._run]
+        planned = chain(self._planned, self._stopped)
+        missing = dict.fromkeys(p for p in planned if (p.case_id, p.variant, p.trial) not in self._run)
         self._run.add(*map(self._runner.blank, missing))
         self._recordings.close()
         self._run.seal({"ended_at": datetime.now(UTC).isoformat(timespec="seconds"), "trials": len(self._run)})

@@ -82,7 +82,7 @@ class GoldenItem(pytest.Item):
         super().__init__(**kwargs)
         self.planned = planned
         self.trial: Trial | None = None
-        self.keywords_reported: Mapping[str, Any] = {}
+        self.keywords_reported: Mapping[str, Any] | None = None
         entry = planned.entry
         self.add_marker(case_mark(entry.severity, entry.status, planned.variant))
         if entry.tags:
