@@ -8,6 +8,7 @@ number of cases.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -18,7 +19,8 @@ from pytest_llmreplay.model.errors import NotRun
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.session.plan import PlannedTrial
 
-_SECONDS_TO_FINISH = 10.0
+# What is under way is paid for; a request ends within its time-out, which is a minute unless a variant says otherwise.
+_SECONDS_TO_FINISH = 60.0
 _RUN_AHEAD = 4
 # Finished trials are handed out together, after the requests that their answers made room for were sent.
 _HAND_OUT_AFTER_S = 0.01
@@ -50,8 +52,8 @@ class LocalEngine:
     Args:
         run: replays one trial; never raises.
         window: most trials under way at once.
-        commit: called before finished trials are handed out, to keep what they came to; when it raises, so does
-            asking for them.
+        commit: keeps what finished trials came to and returns what is handed out in their place; when it raises, so
+            does asking for them.
         cleanup: called in the event loop at the end.
     """
 
@@ -60,7 +62,7 @@ class LocalEngine:
         run: Callable[[PlannedTrial], Awaitable[Trial]],
         *,
         window: int,
-        commit: Callable[[], None],
+        commit: Callable[[Sequence[tuple[PlannedTrial, Trial]]], Sequence[Trial]],
         cleanup: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         self._run = run
@@ -75,7 +77,8 @@ class LocalEngine:
         self._results: dict[PlannedTrial, Future[Trial]] = {}
         self._started: set[PlannedTrial] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._finished: list[tuple[Future[Trial], Trial]] = []
+        self._finished: list[tuple[PlannedTrial, Trial]] = []
+        self._waiting: list[Future[Trial]] = []
         self._unclaimed = 0
         self._stopping = False
         self._lock = threading.Lock()
@@ -121,6 +124,18 @@ class LocalEngine:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def give_up(self) -> None:
+        """Start nothing more and cancel what is under way."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended already
+            # A signal handler may be the caller, in a thread that holds the lock.
+            self._loop.call_soon_threadsafe(self._cancel_all)
+
+    def _cancel_all(self) -> None:
+        with self._lock:
+            self._stopping = True
+        for task in self._tasks:
+            task.cancel()
 
     def _claimed(self, trial: PlannedTrial) -> None:
         resume = False
@@ -172,7 +187,8 @@ class LocalEngine:
             return
         if not self._finished:
             self._loop.call_later(_HAND_OUT_AFTER_S, self._hand_out)
-        self._finished.append((future, finished))
+        self._finished.append((trial, finished))
+        self._waiting.append(future)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -180,13 +196,14 @@ class LocalEngine:
 
     def _hand_out(self) -> None:
         finished, self._finished = self._finished, []
+        waiting, self._waiting = self._waiting, []
         try:
-            self._commit()
+            kept = self._commit(finished)
         except Exception as error:  # noqa: BLE001 (whatever it is, it belongs to whoever waits for these trials)
-            for future, _ in finished:
+            for future in waiting:
                 future.set_exception(error)
             return
-        for future, trial in finished:
+        for future, trial in zip(waiting, kept, strict=True):
             future.set_result(trial)
 
     async def _finish(self) -> None:

@@ -11,19 +11,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmreplay.config import load_environment
-from pytest_llmreplay.model.case import Severity
-from pytest_llmreplay.model.errors import NotRun
+from pytest_llmreplay.model.errors import NotRun, NotWritten
 from pytest_llmreplay.model.outcome import Outcome, Reason
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import CallableTarget, ModelTarget, Variant
 from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.session.compose import Workshop, build_replayers, close_all
 from pytest_llmreplay.session.engine import LocalEngine
+from pytest_llmreplay.session.keeping import KeptOutcomes, start_run
 from pytest_llmreplay.session.options import Settings
-from pytest_llmreplay.session.plan import PlannedTrial
+from pytest_llmreplay.session.plan import PlannedTrial, gravity
 from pytest_llmreplay.session.trials import TrialRunner
 from pytest_llmreplay.session.ways import way_to
 from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, read_baseline
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 # While one window of requests is under way, the next one is made ready and waits at the gate.
 _WINDOWS = 2
-_SEVERITIES = get_args(Severity)
 _NAMED_PACKAGES = ("pytest-llmreplay", "pytest", "litellm", "pyarrow", "aiohttp", "xllamacpp")
 
 
@@ -71,13 +70,11 @@ class Host:
         replayers = build_replayers(variants, workshop)
         info = run_info(settings, variants, environment.digest)
         measured = _measured(store, settings.resume)
-        self._run = store.start(info) if settings.resume is None else store.resume(settings.resume, info)
-        self._unkept: list[Outcome] = []
+        self._run = start_run(store, settings, info, self.notices.append)
+        self._kept = KeptOutcomes(self._run, self._budget.stop)
         self._settings = settings
         self._accepted = read_baseline(settings.accepted)[1] if settings.baseline == ACCEPTED else []
-        self._runner = TrialRunner(
-            variants, replayers, environment, settings.root, self._unkept.append, measured, self._accepted
-        )
+        self._runner = TrialRunner(variants, replayers, environment, settings.root, measured, self._accepted)
         self.variants = variants
         self._planned: list[PlannedTrial] = []
         self._stopped: list[PlannedTrial] = []
@@ -85,7 +82,7 @@ class Host:
         self.engine = LocalEngine(
             self._replay,
             window=_WINDOWS * max(window_of(variant) for variant in variants.values()),
-            commit=self._keep_finished,
+            commit=self._kept.add_finished,
             cleanup=close_all(replayers),
         )
 
@@ -102,7 +99,7 @@ class Host:
     def plan(self, trials: Sequence[PlannedTrial]) -> None:
         """Announce the selected trials to the engine."""
         self._planned.extend(trials)
-        self.engine.plan(sorted(trials, key=_gravity) if self._settings.critical_first else trials)
+        self.engine.plan(sorted(trials, key=gravity) if self._settings.critical_first else trials)
 
     def result(self, trial: PlannedTrial) -> Trial:
         """Wait for a trial.
@@ -119,15 +116,15 @@ class Host:
     @property
     def replayed_any(self) -> bool:
         """Whether the run has any outcome."""
-        return bool(len(self._run))
+        return len(self._kept) > 0
 
     def outcomes(self, columns: Collection[str]) -> Iterator[Outcome]:
         """The outcomes of the run, one after the other, with these fields at least; nobody keeps them."""
-        return self._run.outcomes(columns)
+        return self._kept.outcomes(columns)
 
     def compared(self) -> list[Outcome]:
         """All outcomes of the run, with those of the accepted baseline where it is the one to compare with."""
-        outcomes = sorted(self._run.outcomes(), key=lambda outcome: outcome.trial_id)
+        outcomes = sorted(self._kept.outcomes(), key=lambda outcome: outcome.trial_id)
         digests = {outcome.case_id: outcome.case_digest for outcome in outcomes}
         accepted, changed = as_baseline(self._accepted, digests)
         if changed:
@@ -159,6 +156,11 @@ class Host:
         """Send nothing more; what is under way is finished."""
         self._budget.stop()
 
+    def give_up(self) -> None:
+        """Send nothing more and do not wait for what is under way."""
+        self._budget.stop()
+        self.engine.give_up()
+
     def close(self) -> None:
         """Stop, note what was never started, seal the run. Safe to call twice."""
         self._budget.stop()
@@ -167,25 +169,25 @@ class Host:
             return
         self._closed = True
         planned = chain(self._planned, self._stopped)
-        missing = dict.fromkeys(p for p in planned if (p.case_id, p.variant, p.trial) not in self._run)
-        self._run.add(*map(self._runner.blank, missing))
-        self._recordings.close()
-        self._run.seal({"ended_at": datetime.now(UTC).isoformat(timespec="seconds"), "trials": len(self._run)})
+        for missing in dict.fromkeys(p for p in planned if (p.case_id, p.variant, p.trial) not in self._kept):
+            self._kept.add(self._runner.blank(missing))
+        ended = {"ended_at": datetime.now(UTC).isoformat(timespec="seconds"), "trials": len(self._kept)}
+        for name, end in (("recordings", self._recordings.close), ("run", lambda: self._run.seal(ended))):
+            try:
+                end()
+            except NotWritten as error:
+                # The journal stays, and is as good a file to read.
+                self.notices.insert(0, f"the {name} could not be sealed, which the next command does: {error}")
 
     def add_own_assertion(self, trial_id: tuple[str, str, int], message: str) -> None:
         """Add a test's own failed assertion to the outcome of its trial."""
-        outcome = self._run.outcome(trial_id)
+        outcome = self._kept.outcome(trial_id)
         if outcome is not None and outcome.status in ("passed", "failed", "unmeasured"):
             reason = Reason("own_assertion", "own_assertion", message)
-            self._run.add(replace(outcome, status="failed", reasons=(*outcome.reasons, reason)))
+            self._kept.add(replace(outcome, status="failed", reasons=(*outcome.reasons, reason)))
 
     async def _replay(self, planned: PlannedTrial) -> Trial:
         return await self._runner.run(planned)
-
-    def _keep_finished(self) -> None:
-        finished = tuple(self._unkept)
-        self._unkept.clear()
-        self._run.add(*finished)
 
 
 def _measured(store: RunStore, resume: str | None) -> dict[tuple[str, str, int], Outcome]:
@@ -194,11 +196,6 @@ def _measured(store: RunStore, resume: str | None) -> dict[tuple[str, str, int],
         return {}
     _, outcomes = store.load(resume)
     return {outcome.trial_id: outcome for outcome in outcomes if outcome.status not in ("error", "not_run")}
-
-
-def _gravity(trial: PlannedTrial) -> int:
-    severity = trial.entry.severity
-    return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
 
 
 def window_of(variant: Variant) -> int:

@@ -42,7 +42,9 @@ def write_summary(reporter: pytest.TerminalReporter, host: Host, settings: Setti
         reporter.write_line(f"notice: {one_line(notice, 200)}")
     if len(host.notices) > _MOST_NOTICES:
         reporter.write_line(f"(+{len(host.notices) - _MOST_NOTICES} more notices)")
-    reporter.write_line(f"run {host.run_id}: {host.run_folder.relative_to(settings.root)}")
+    folder = host.run_folder
+    shown = folder.relative_to(settings.root) if folder.is_relative_to(settings.root) else folder
+    reporter.write_line(f"run {host.run_id}: {shown}")
     if summary.acceptable:
         reporter.write_line(f"next: pytest-llmreplay baseline accept {host.run_id}")
 

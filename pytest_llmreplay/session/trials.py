@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pytest_llmreplay.checks import check_trajectory
 from pytest_llmreplay.model.case import Case
-from pytest_llmreplay.model.errors import InfrastructureError, NotRun, Unmeasurable, UserError
+from pytest_llmreplay.model.errors import InfrastructureError, NotRun, NotWritten, Unmeasurable, UserError
 from pytest_llmreplay.model.expectation import Expectation, parse_expectation
 from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus, Reason, outcome_status
 from pytest_llmreplay.model.ports import Replayer
 from pytest_llmreplay.model.trajectory import Trajectory
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import Environment, Variant
+from pytest_llmreplay.providers.credentials import hidden
 from pytest_llmreplay.replay.turns import offered_tools
+from pytest_llmreplay.session.keeping import NOT_WRITTEN
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.store.baseline import unchanged
 from pytest_llmreplay.store.cases import CaseFile
 
 
 class TrialRunner:
-    """Runs trials and hands every outcome on.
+    """Runs trials.
 
     Args:
         variants: the variants by name.
         replayers: what can replay a case, by the variant's name.
         environment: what the variants share.
         root: the project's folder.
-        keep: called with every outcome, before anybody else sees it.
         measured: outcomes that need no replay as long as case, variant and environment are what they were.
         accepted: the accepted baseline's, which need none under any variant's name.
     """
@@ -42,7 +43,6 @@ class TrialRunner:
         replayers: Mapping[str, Replayer],
         environment: Environment,
         root: Path,
-        keep: Callable[[Outcome], None],
         measured: Mapping[tuple[str, str, int], Outcome],
         accepted: Sequence[Outcome] = (),
     ) -> None:
@@ -50,7 +50,6 @@ class TrialRunner:
         self._replayers = replayers
         self._environment_digest = environment.digest
         self._root = root
-        self._keep = keep
         self._measured = measured
         self._accepted: dict[str, list[Outcome]] = defaultdict(list)
         for outcome in accepted:
@@ -76,12 +75,12 @@ class TrialRunner:
             outcome = self._without_checks(planned, case, "not_run", error.code, error)
         except InfrastructureError as error:
             outcome = self._without_checks(planned, case, "error", error.code, error)
+        except NotWritten as error:
+            outcome = self._without_checks(planned, case, "error", NOT_WRITTEN, error)
         except UserError as error:
             outcome = self._without_checks(planned, case, "error", "bad_case", error)
         except Exception as error:  # noqa: BLE001 (a defect in one trial must not take the other trials with it)
             outcome = self._without_checks(planned, case, "error", "internal", _described(error))
-        if not planned.confirms:
-            self._keep(outcome)
         return Trial(outcome, self._variants[planned.variant], case, trajectory)
 
     def blank(self, planned: PlannedTrial) -> Outcome:
@@ -103,9 +102,7 @@ class TrialRunner:
         if known is None:
             return None
         entry = planned.entry
-        known = replace(known, variant=planned.variant, kind=entry.kind, case_status=entry.status, live_share=0.0)
-        self._keep(known)
-        return known
+        return replace(known, variant=planned.variant, kind=entry.kind, case_status=entry.status, live_share=0.0)
 
     def _load(self, planned: PlannedTrial) -> Case:
         file = self._files.get(planned.file)
@@ -141,7 +138,7 @@ class TrialRunner:
     def _without_checks(
         self, planned: PlannedTrial, case: Case | None, status: OutcomeStatus, code: str, why: object
     ) -> Outcome:
-        return self._outcome(planned, case, status, reasons=(Reason("replay", code, str(why)),))
+        return self._outcome(planned, case, status, reasons=(Reason("replay", code, hidden(str(why))),))
 
     def _outcome(self, planned: PlannedTrial, case: Case | None, status: OutcomeStatus, **measured: Any) -> Outcome:
         entry = planned.entry

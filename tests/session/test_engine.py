@@ -16,7 +16,7 @@ def planned(count):
 class Bench:
     """An engine with a run that says its own name, and a note of what happened in which order."""
 
-    def __init__(self, *, window=3, commit=lambda: None):
+    def __init__(self, *, window=3, commit=lambda finished: [trial for _, trial in finished]):
         self.events = []
         self.peak = self.under_way = 0
         self._commit = commit
@@ -30,9 +30,10 @@ class Bench:
         self.events.append(trial.case_id)
         return SimpleNamespace(trial=trial)
 
-    def _committed(self):
-        self._commit()
+    def _committed(self, finished):
+        kept = self._commit(finished)
         self.events.append("commit")
+        return kept
 
     async def _cleanup(self):
         self.events.append("cleanup")
@@ -59,7 +60,7 @@ def test_nobody_sees_a_trial_before_it_is_committed():
 
 
 def test_what_cannot_be_kept_is_said_to_whoever_asks():
-    def full():
+    def full(_finished):
         raise UserError("the disk is full")
 
     bench, [trial] = Bench(commit=full), planned(1)
