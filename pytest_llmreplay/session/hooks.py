@@ -105,7 +105,12 @@ class ReplayHooks:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Start replaying what was selected."""
         planned = [trial for trial in map(planned_trial, session.items) if trial is not None]
-        if not planned or self._config.option.collectonly:
+        if not planned:
+            return
+        # Modules and items live until the end; looking through them for garbage again and again costs more than a tenth
+        # of a session.
+        gc.freeze()
+        if self._config.option.collectonly:
             return
         try:
             if self.session.settings.plan_only:
@@ -119,9 +124,6 @@ class ReplayHooks:
                 return
             self.session.start_engine(self._engine())
             self.session.plan(planned)
-            # Modules and items live until the end; looking through them for garbage again and again costs more than
-            # a tenth of a session.
-            gc.freeze()
         except UserError as error:
             if not self._is_worker:
                 raise pytest.UsageError(str(error)) from error
