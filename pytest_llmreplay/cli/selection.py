@@ -10,6 +10,8 @@ import click
 
 from pytest_llmreplay.model.errors import UserError, did_you_mean
 
+_PARQUET_MAGIC = b"PAR1"
+
 if TYPE_CHECKING:
     from pytest_llmreplay.cli.promotion import Choices
     from pytest_llmreplay.model.conversation import Conversation
@@ -65,7 +67,7 @@ def sampled(conversations: Sequence[Conversation], count: int, by: str | None) -
 
     groups: dict[str, list[Conversation]] = {}
     for conversation in sorted(conversations, key=lambda c: text_digest(c.conversation_id)):
-        value = None if by is None else getattr(conversation, by, None) or conversation.metadata.get(by)
+        value = None if by is None else _value_of(conversation, by)
         groups.setdefault(json.dumps(value, default=str), []).append(conversation)
     if by is not None and conversations and set(groups) == {"null"}:
         raise UserError("no selected conversation has this column", key="--by", value=by)
@@ -74,24 +76,59 @@ def sampled(conversations: Sequence[Conversation], count: int, by: str | None) -
     return [one for one in conversations if id(one) in chosen]
 
 
+def _value_of(conversation: Conversation, column: str) -> Any:
+    from pytest_llmreplay.promote import logged_intent
+
+    if column == "intent":
+        return logged_intent(conversation.metadata)
+    return getattr(conversation, column, None) or conversation.metadata.get(column)
+
+
 def _ids_in(file: str) -> Iterator[str]:
-    """The ids in a file: one a line, or in the key `conversation_id` of JSON lines."""
+    """The ids in what `find` gave: Parquet, a JSON list or JSON lines with a `conversation_id`; or one id a line."""
     try:
-        with click.open_file(file, encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield _id_in(line.strip(), f"{file}:{number}")
+        with click.open_file(file, "rb") as opened:
+            content = opened.read()
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", file=file) from error
+    if content.startswith(_PARQUET_MAGIC):
+        yield from _ids_in_parquet(content, file)
+    elif content.lstrip().startswith(b"["):
+        rows = _json(content.decode("utf-8", "replace"), file)
+        yield from (_id_of(row, f"{file}: item {number}") for number, row in enumerate(rows, start=1))
+    else:
+        lines = enumerate(content.decode("utf-8", "replace").splitlines(), start=1)
+        yield from (_id_in(line.strip(), f"{file}:{number}") for number, line in lines if line.strip())
+
+
+def _ids_in_parquet(content: bytes, file: str) -> list[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        opened = pq.ParquetFile(pa.BufferReader(content))
+        if "conversation_id" not in opened.schema_arrow.names:
+            raise UserError("has no column conversation_id", file=file)
+        table = opened.read(["conversation_id"])
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UserError(f"cannot be read: {error}", file=file) from error
+    return [str(value) for value in table.column(0).to_pylist() if value is not None]
 
 
 def _id_in(line: str, place: str) -> str:
-    if not line.startswith("{"):
-        return line
+    return _id_of(_json(line, place), place) if line.startswith("{") else line
+
+
+def _json(text: str, place: str) -> Any:
     try:
-        row: Any = json.loads(line)
+        return json.loads(text)
     except ValueError as error:
         raise UserError(f"is not JSON: {error}", file=place) from error
+
+
+def _id_of(row: Any, place: str) -> str:
+    if not isinstance(row, dict):
+        raise UserError("is no object with a conversation_id", file=place, value=row)
     found = row.get("conversation_id", row.get("trace_id"))
     if not isinstance(found, str):
         raise UserError("has no conversation_id", file=place)

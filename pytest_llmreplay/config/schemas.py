@@ -13,6 +13,7 @@ from pytest_llmreplay.compare.policy import GatePolicy, Waivers
 from pytest_llmreplay.config.environment import EnvironmentFile
 from pytest_llmreplay.config.migration import MigrationFile
 from pytest_llmreplay.config.redaction import RedactionFile
+from pytest_llmreplay.config.signals import SignalsFile
 from pytest_llmreplay.config.variant import MessagesFile, ToolsFile, VariantFile
 from pytest_llmreplay.model.expectation import Expectation
 from pytest_llmreplay.model.written import Written
@@ -34,6 +35,7 @@ FILES: Mapping[str, type[BaseModel]] = {
     "waivers": Waivers,
     "redaction": RedactionFile,
     "migration": MigrationFile,
+    "signals": SignalsFile,
 }
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.conversation import Conversation, Message, Tool
 from pytest_llmreplay.model.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,5 +110,26 @@ class ConversationLog(Protocol):
 
         Raises:
             UserError: more than one row fits.
+        """
+        ...
+
+
+class Embedder(Protocol):
+    """A way to turn texts into vectors whose cosine says how alike they are in meaning.
+
+    `identity` names the model and the endpoint, without credentials; vectors are kept under it.
+    """
+
+    @property
+    def identity(self) -> str:
+        """What tells its vectors from those of any other."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row a text, of length 1; a text without any word is a row of zeros.
+
+        Raises:
+            InfrastructureError: no usable answer came back.
+            NotRun: the budget is used up.
         """
         ...

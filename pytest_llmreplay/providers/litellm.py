@@ -57,7 +57,7 @@ class LitellmProvider:
         try:
             response = await litellm.acompletion(**self._arguments(request, api_key))
         except Exception as error:  # noqa: BLE001 (litellm lets errors of many libraries through)
-            raise self._trouble(litellm, error, api_key) from None
+            raise trouble_of(error, litellm, self._config, api_key) from None
         return self._reply(request, response.model_dump(), time.perf_counter() - started)
 
     async def close(self) -> None:
@@ -81,30 +81,6 @@ class LitellmProvider:
         if api_key is not None:
             arguments["api_key"] = api_key
         return arguments
-
-    def _trouble(self, litellm: ModuleType, error: Exception, api_key: str | None) -> InfrastructureError:
-        secrets = [api_key] if api_key else []
-        text = clean_message(str(error), secrets)
-        if isinstance(error, litellm.exceptions.AuthenticationError | litellm.exceptions.PermissionDeniedError):
-            return AccessDenied(f"{self._config.model}: the credentials were refused: {text}")
-        if isinstance(error, litellm.exceptions.Timeout):
-            return InfrastructureError(
-                f"{self._config.model} gave no answer within {self._config.timeout_s:g} s",
-                code="timeout",
-                retryable=True,
-            )
-        if isinstance(error, litellm.exceptions.ContentPolicyViolationError):
-            return InfrastructureError(
-                f"{self._config.model}: the content filter refused: {text}", code="content_filter"
-            )
-        if isinstance(error, litellm.exceptions.APIConnectionError):
-            return InfrastructureError(f"{self._config.model}: {text}", code="connection", retryable=True)
-        status = getattr(error, "status_code", None)
-        if isinstance(status, int):
-            headers = getattr(getattr(error, "response", None), "headers", None) or {}
-            wait = retry_after_seconds(headers, datetime.now(UTC))
-            return status_error(status, f"{self._config.model}: {text}", retry_after=wait, secrets=secrets)
-        return InfrastructureError(f"{self._config.model}: {type(error).__name__}: {text}", code="provider")
 
     def _reply(self, request: ModelRequest, response: Mapping[str, Any], latency_s: float) -> ModelReply:
         try:
@@ -135,6 +111,30 @@ def load_in_background() -> None:
             load_litellm()
 
     threading.Thread(target=load, name="llmreplay-litellm", daemon=True).start()
+
+
+def trouble_of(error: Exception, litellm: ModuleType, config: ModelTarget, api_key: str | None) -> InfrastructureError:
+    """What an error of litellm means to a run, told without credentials."""
+    secrets = [api_key] if api_key else []
+    text = clean_message(str(error), secrets)
+    if isinstance(error, litellm.exceptions.AuthenticationError | litellm.exceptions.PermissionDeniedError):
+        return AccessDenied(f"{config.model}: the credentials were refused: {text}")
+    if isinstance(error, litellm.exceptions.Timeout):
+        return InfrastructureError(
+            f"{config.model} gave no answer within {config.timeout_s:g} s",
+            code="timeout",
+            retryable=True,
+        )
+    if isinstance(error, litellm.exceptions.ContentPolicyViolationError):
+        return InfrastructureError(f"{config.model}: the content filter refused: {text}", code="content_filter")
+    if isinstance(error, litellm.exceptions.APIConnectionError):
+        return InfrastructureError(f"{config.model}: {text}", code="connection", retryable=True)
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        headers = getattr(getattr(error, "response", None), "headers", None) or {}
+        wait = retry_after_seconds(headers, datetime.now(UTC))
+        return status_error(status, f"{config.model}: {text}", retry_after=wait, secrets=secrets)
+    return InfrastructureError(f"{config.model}: {type(error).__name__}: {text}", code="provider")
 
 
 def load_litellm() -> ModuleType:

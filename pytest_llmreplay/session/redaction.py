@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_llmreplay.config.redaction import load_redaction
 from pytest_llmreplay.promote.redact import Found, Pseudonyms, Redactor, Rules, redaction_key
+from pytest_llmreplay.promote.redact.detection import detection
 from pytest_llmreplay.session.functions import import_function
 
 
@@ -26,13 +27,32 @@ def build_redactor(
     Raises:
         UserError: a mistake in the file.
     """
+    pseudonyms = Pseudonyms(lru_cache(maxsize=1)(redaction_key), fake=fake)
+    return Redactor(_rules(root, configs), pseudonyms, confirm)
+
+
+def build_detector(root: Path, configs: Path) -> Callable[[str], Sequence[tuple[int, int, str]]]:
+    """What finds personal data and secrets in a text, by their form: start, stop and kind of each.
+
+    Raises:
+        UserError: a mistake in the file, once something is looked for.
+    """
+    loaded = lru_cache(maxsize=1)(lambda: detection(_rules(root, configs)))
+
+    def detect(text: str) -> Sequence[tuple[int, int, str]]:
+        return loaded()(text)
+
+    return detect
+
+
+def _rules(root: Path, configs: Path) -> Rules:
     written = load_redaction(configs / "redaction.yaml")
 
     def own(name: str) -> Any:
         function = import_function(name, root)
         return lambda text: [Found(*found) for found in function(text)]
 
-    rules = Rules(
+    return Rules(
         patterns=written.patterns,
         allow=written.allow,
         allow_patterns=written.allow_patterns,
@@ -42,4 +62,3 @@ def build_redactor(
         regions=written.regions,
         detectors=[own(name) for name in written.detectors],
     )
-    return Redactor(rules, Pseudonyms(lru_cache(maxsize=1)(redaction_key), fake=fake), confirm)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ class TrialRunner:
         root: the project's folder.
         measured: outcomes that need no replay as long as case, variant and environment are what they were.
         accepted: the accepted baseline's, which need none under any variant's name.
+        resolve: gives a case that holds references its text.
     """
 
     def __init__(
@@ -45,11 +47,13 @@ class TrialRunner:
         root: Path,
         measured: Mapping[tuple[str, str, int], Outcome],
         accepted: Sequence[Outcome] = (),
+        resolve: Callable[[Case], Case] = lambda case: case,
     ) -> None:
         self._variants = variants
         self._replayers = replayers
         self._environment_digest = environment.digest
         self._root = root
+        self._resolve = resolve
         self._measured = measured
         self._accepted: dict[str, list[Outcome]] = defaultdict(list)
         for outcome in accepted:
@@ -60,6 +64,7 @@ class TrialRunner:
     async def run(self, planned: PlannedTrial) -> Trial:
         """Replay and check one trial; whatever goes wrong becomes its outcome."""
         case: Case | None = None
+        whole: Case | None = None
         trajectory: Trajectory | None = None
         try:
             case = self._load(planned)
@@ -67,7 +72,8 @@ class TrialRunner:
             if known is not None:
                 return Trial(known, self._variants[planned.variant], case)
             expectation = expectation_of(case, planned.file)
-            trajectory = await self._replayers[planned.variant].replay(case, planned.trial)
+            whole = await asyncio.to_thread(self._resolve, case) if case.holds_references else case
+            trajectory = await self._replayers[planned.variant].replay(whole, planned.trial)
             outcome = self._checked(planned, case, expectation, trajectory)
         except Unmeasurable as error:
             outcome = self._without_checks(planned, case, "unmeasured", error.code, error)
@@ -81,7 +87,7 @@ class TrialRunner:
             outcome = self._without_checks(planned, case, "error", "bad_case", error)
         except Exception as error:  # noqa: BLE001 (a defect in one trial must not take the other trials with it)
             outcome = self._without_checks(planned, case, "error", "internal", _described(error))
-        return Trial(outcome, self._variants[planned.variant], case, trajectory)
+        return Trial(outcome, self._variants[planned.variant], whole or case, trajectory)
 
     def blank(self, planned: PlannedTrial) -> Outcome:
         """The outcome of a trial that was planned and never started."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.traces.json_columns import json_columns, json_tables
+from pytest_llmreplay.traces.locked import locked_database
 from pytest_llmreplay.traces.plain import open_parquet
 from pytest_llmreplay.traces.reading import UnreadableError
 from pytest_llmreplay.traces.sources import Source, expand
@@ -64,7 +65,7 @@ def _parsed(text: str) -> dict[str, Any]:
     import duckdb
 
     statement = f"SELECT 1 FROM log WHERE\n{text}\n"  # noqa: S608 - it is parsed, never run
-    with _connection() as connection:
+    with locked_database() as connection:
         try:
             row = connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchone()
             tree: dict[str, Any] = (
@@ -120,8 +121,8 @@ def matching(table: pa.Table, expression: Expression) -> list[int]:
 def _select_parquet(source: Source, expression: Expression, columns: Sequence[str]) -> frozenset[int]:
     path = str(Path(source.path).resolve())
     sql = f"SELECT file_row_number + 1 FROM read_parquet(?, file_row_number=true, hive_partitioning=false) AS log WHERE (\n{expression.text}\n)"  # noqa: S608, E501 - parsed as one expression before, on a locked connection
-    with _connection(path) as connection:
-        return frozenset(number for (number,) in _run(connection, sql, expression, columns, [path]))
+    with locked_database([path]) as connection:
+        return frozenset(number for (number,) in run_expression(connection, sql, expression, columns, [path]))
 
 
 def _select_batches(
@@ -131,12 +132,12 @@ def _select_batches(
     import pyarrow as pa
 
     sql = f"SELECT llmreplay_row FROM log WHERE (\n{expression.text}\n)"  # noqa: S608 - as above
-    with _connection() as connection:
+    with locked_database() as connection:
         for first, batch in batches:
             table = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
             numbered = table.append_column("llmreplay_row", pa.array(range(first, first + table.num_rows), pa.int64()))
             connection.register("log", numbered)
-            yield from (number for (number,) in _run(connection, sql, expression, columns, []))
+            yield from (number for (number,) in run_expression(connection, sql, expression, columns, []))
             connection.unregister("log")
 
 
@@ -163,23 +164,15 @@ def _spelled_as_in(names: Iterable[str], columns: Sequence[str]) -> list[str]:
     return [column for column in columns if column.casefold() in wanted]
 
 
-def _connection(path: str | None = None) -> duckdb.DuckDBPyConnection:
-    """A database in memory that may read this one file and can no longer be told otherwise."""
-    import duckdb
-
-    connection = duckdb.connect(
-        ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    )
-    if path is not None:
-        connection.execute("SET allowed_paths = [$path]".replace("$path", "'" + path.replace("'", "''") + "'"))
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
-    return connection
-
-
-def _run(
+def run_expression(
     connection: duckdb.DuckDBPyConnection, sql: str, expression: Expression, columns: Sequence[str], values: list[Any]
 ) -> list[tuple[Any, ...]]:
+    """Run a statement that holds the expression; what is wrong with it is said in the user's own words.
+
+    Raises:
+        UserError: the expression does not fit the columns.
+        UnreadableError: the file whose name is the first value cannot be read.
+    """
     import duckdb
 
     try:

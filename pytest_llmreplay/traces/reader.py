@@ -26,7 +26,7 @@ _FILTERED_AT_ONCE = 256
 
 @dataclass(slots=True)
 class Reading:
-    """One reading of all that was named."""
+    """One reading of all that was named; `sources` are its files where they were already looked up."""
 
     paths: Sequence[str]
     format_name: str | None
@@ -37,6 +37,7 @@ class Reading:
     said: set[tuple[str, str]] = field(default_factory=set)
     gathered_from: dict[str, bool] = field(default_factory=dict)
     alone: set[str] = field(default_factory=set)
+    sources: Sequence[Source] | None = None
 
     def conversations(self) -> Iterator[Conversation]:
         """Conversations that stand alone as they are met, then those that were put together."""
@@ -47,7 +48,7 @@ class Reading:
             self.gathering.close()
 
     def _from_files(self) -> Iterator[Conversation]:
-        sources = log_sources(self.paths, self.on_problem)
+        sources = log_sources(self.paths, self.on_problem) if self.sources is None else self.sources
         read = 0
         for source in sources:
             try:

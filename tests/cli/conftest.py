@@ -45,8 +45,9 @@ class Program:
 
 
 @pytest.fixture
-def program_in(tmp_path, monkeypatch):
+def program_in(tmp_path, tmp_path_factory, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     return Program(tmp_path)
 

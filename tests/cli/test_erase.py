@@ -1,8 +1,13 @@
 import json
+import os
 import subprocess
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from pytest_llmreplay.mine.caches import user_caches
 from pytest_llmreplay.model.outcome import Outcome
 from pytest_llmreplay.store.cases import read_cases
 from pytest_llmreplay.store.recordings import RecordingStore
@@ -13,7 +18,8 @@ PERSONAL = "I am asking again about my parcel, please write to mia.li@example.or
 
 
 @pytest.fixture(autouse=True)
-def key(monkeypatch):
+def key(monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("PYTEST_LLMREPLAY_REDACTION_KEY", "a key for the tests only")
 
 
@@ -55,6 +61,20 @@ def test_one_customer_goes_from_everything_and_the_other_stays(program_in, kept,
     assert written["rows"]["golden/a.parquet"] == 1
     assert whom[1] not in receipt.read_text()
     assert "nothing is kept here of it" in program_in("erase", *whom, "--yes").output
+
+
+def test_the_caches_of_mining_are_listed_and_emptied(program_in, kept):
+    program_in("find", "log.jsonl", "--where", "user_id IS NOT NULL")
+    caches = user_caches()
+    assert len(caches.entries()) == 2
+    listed = program_in("doctor", "--data").output
+    assert all(str(entry.path) in listed for entry in caches.entries())
+    assert "the caches of mining: all 2 files" in program_in("erase", "--user", "nobody", "--dry-run").output
+    assert len(caches.entries()) == 2
+    assert "there is no terminal to ask on" in program_in.mistake("erase", "--user", "nobody")
+    assert len(caches.entries()) == 2
+    program_in("erase", "--user", "nobody", "--yes")
+    assert caches.entries() == []
 
 
 def test_nothing_is_removed_without_a_yes_or_in_a_dry_run(program_in, kept):
@@ -109,3 +129,21 @@ def test_doctor_lists_every_place_with_customer_text(program_in, kept):
     assert "2 cases, all redacted" in output
     for place in ("outcomes.parquet", "recordings/", "edits/mine.yaml"):
         assert place in output
+
+
+def test_copies_of_the_log_in_the_users_cache_go_as_a_whole(program_in, kept):
+    folder = Path(os.environ["XDG_CACHE_HOME"]) / "pytest-llmreplay" / "mine" / "turns"
+    folder.mkdir(parents=True)
+    columns = ("conversation_id", "user_id", "text")
+    for name, row in (("mine", ("t-1", "mia_li_3668", PERSONAL)), ("other", ("t-2", "u-2", "hello"))):
+        pq.write_table(pa.table({column: [value] for column, value in zip(columns, row, strict=True)}), folder / name)
+    (folder / "vectors").write_bytes(b"who can tell")
+    (folder / "damaged").write_bytes(b"PAR1 and no more")
+    listed = program_in("doctor", "--data").output
+    assert all(str(folder / name) in listed for name in ("mine", "other", "vectors"))
+    assert str(folder / "mine") in program_in("erase", "--user", "mia_li_3668", "--dry-run").output
+    assert (folder / "mine").exists()
+    program_in("erase", "--user", "mia_li_3668", "--yes")
+    assert [path.name for path in folder.iterdir()] == ["other"]
+    [receipt] = (program_in.root / ".pytest_llmreplay" / "erasures").iterdir()
+    assert str(folder / "mine") in json.loads(receipt.read_text())["files"]

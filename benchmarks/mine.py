@@ -1,0 +1,148 @@
+"""Mining at size: signals, expressions and search over one generated log, as ratios and rates within one run.
+
+    python benchmarks/mine.py [--text 1GB] [--log FILE.parquet] [--like] [--times 3]
+
+The log is generated (see make_logs.py), or a canonical one that exists. Every figure is the median of some repetitions.
+
+* bare: a DuckDB query that reads the same columns and touches every text (the length of each), on a database opened in
+  the same way. The ratio of a signal is its time over that of the bare query of its columns; MB/s is text of messages.
+* Python signals are looked for on the rows that their condition selects; the rate is conversations of the log a second.
+* memory is the most that the process ever held.
+* --like: the first search turns every user turn into a vector, the second finds them kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from benchmarks.make_logs import bytes_of, shop_conversations, up_to
+from benchmarks.signals import known_signals
+from pytest_llmreplay.mine.signals import Signal, scan
+from pytest_llmreplay.traces import (
+    CANONICAL_COLUMNS,
+    LogTable,
+    TableFile,
+    canonical_conversation,
+    open_table,
+    parse_expression,
+    write_conversations,
+)
+
+TOUCHED = {
+    "messages": "sum(list_sum(list_transform(messages, lambda m: strlen(m.content) + strlen(m.role) + "
+    "coalesce(list_sum(list_transform(m.tool_calls, lambda c: strlen(c.name) + strlen(c.arguments))), 0))))",
+    "tools": "sum(list_sum(list_transform(tools, lambda t: strlen(t.name) + strlen(t.parameters))))",
+    "steps": "sum(list_sum(list_transform(steps, lambda s: strlen(s.kind) + strlen(s.output))))",
+}
+EXPRESSIONS = (
+    "len(list_filter(messages, lambda m: m.role = 'user')) >= 3",
+    "regexp_matches(list_aggregate(list_transform(messages, lambda m: m.content), 'string_agg', ' '), 'refund')",
+    "latency_s > 3 AND model = 'gpt-4.1'",
+)
+
+
+def seconds(work: Callable[[], Any], times: int) -> float:
+    """The median of some repetitions."""
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return sorted(taken)[len(taken) // 2]
+
+
+def bare(table: LogTable, columns: Sequence[str]) -> Callable[[], Any]:
+    """The query that only reads these columns."""
+    real = [name for name in columns if name in CANONICAL_COLUMNS]
+    touched = ", ".join(TOUCHED.get(name, f"max({name})") for name in real)
+    return lambda: table.connection.execute(f"SELECT {touched} FROM log").fetchall()
+
+
+def looked_for(table: LogTable, signals: Sequence[Signal]) -> int:
+    """How many conversations show one of the signals."""
+    return sum(1 for _ in scan(table.connection, signals, canonical_conversation, CANONICAL_COLUMNS))
+
+
+def memory_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(path: Path, times: int) -> None:
+    signals = known_signals()
+    in_sql = [signal for signal in signals.values() if signal.find is None]
+    in_python = [signal for signal in signals.values() if signal.find is not None]
+    with open_table([TableFile(path)]) as table:
+        [(size,)] = table.connection.execute(
+            "SELECT sum(list_sum(list_transform(messages, lambda m: strlen(coalesce(m.content, ''))))) FROM log"
+        ).fetchall()
+        count = table.size()
+        print(f"{count:,} conversations, {size / 1e6:,.0f} MB of text, {os.cpu_count()} cores\n")
+        rows = []
+        together = sorted({column for signal in in_sql for column in signal.columns})
+        for name, group in (*((signal.name, [signal]) for signal in in_sql), ("all of these", in_sql)):
+            columns = together if len(group) > 1 else group[0].columns
+            reading = seconds(bare(table, columns), times)
+            looking = seconds(lambda group=group: looked_for(table, group), times)
+            rows.append((name, ", ".join(columns)[:40], reading, looking, looking / reading, size / 1e6 / looking))
+        headers = ("signal in SQL", "columns", "bare s", "s", "ratio", "MB/s")
+        print(tabulate(rows, headers=headers, floatfmt=("", "", ".3f", ".3f", ".2f", ",.0f")))
+        print(f"memory so far: {memory_mb():,.0f} MB\n")
+        rows = [(signal.name, count / seconds(lambda s=signal: looked_for(table, [s]), 1)) for signal in in_python]
+        print(tabulate(rows, headers=("signal in Python", "conversations/s"), floatfmt=",.0f"))
+    rows = []
+    for where in EXPRESSIONS:
+
+        def filtered(where: str = where) -> None:
+            with open_table([TableFile(path)], parse_expression(where)) as filtered_table:
+                filtered_table.connection.execute("SELECT llmreplay_row FROM log").fetchall()
+
+        taken = seconds(filtered, times)
+        rows.append((where[:70], taken, size / 1e6 / taken))
+    print("\n" + tabulate(rows, headers=("find --where", "s", "MB/s"), floatfmt=("", ".3f", ",.0f")))
+    print(f"memory at most: {memory_mb():,.0f} MB")
+
+
+def measure_like(path: Path, scratch: Path) -> None:
+    from pytest_llmreplay.mine.caches import Caches
+    from pytest_llmreplay.mine.search import search_like
+    from pytest_llmreplay.mine.turns import user_turns
+    from pytest_llmreplay.providers.embeddings import static_embedder
+
+    caches = Caches(scratch / "caches", 86400.0)
+    embedder = static_embedder()
+    for which in ("first", "second"):
+        began, cpu = time.perf_counter(), time.process_time()
+        turns = user_turns([path.resolve()], caches)
+        search_like(turns, "I want to talk to a person", embedder, caches, limit=50)
+        taken, worked = time.perf_counter() - began, time.process_time() - cpu
+        print(f"{which} --like over {len(turns):,} user turns: {taken:.1f} s, {len(turns) / worked:,.0f} turns a CPU s")
+    print(f"memory at most: {memory_mb():,.0f} MB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--text", type=bytes_of, default=bytes_of("1GB"), help="how much text of messages to generate")
+    parser.add_argument("--log", type=Path, help="a canonical log that exists, instead of a generated one")
+    parser.add_argument("--like", action="store_true", help="search by meaning too")
+    parser.add_argument("--times", type=int, default=3)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = arguments.log or Path(folder) / "log.parquet"
+        if arguments.log is None:
+            write_conversations(path, up_to(shop_conversations(1), arguments.text))
+        measure(path, arguments.times)
+        if arguments.like:
+            measure_like(path, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

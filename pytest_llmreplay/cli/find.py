@@ -1,0 +1,194 @@
+"""`pytest-llmreplay find`: which conversations failed the same way."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pytest_llmreplay.cli.candidates import Asked, Search
+from pytest_llmreplay.cli.mining import LogChoice, open_logs, project_signals
+from pytest_llmreplay.cli.progress import Display, display
+from pytest_llmreplay.cli.terminal import echo
+from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.report.text import one_line, printable
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.cli.confirming import Confirmed
+    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.mine.finding import Counted, Finding
+    from pytest_llmreplay.model.ports import Embedder
+    from pytest_llmreplay.providers.budget import Budget
+
+_LIMIT = 50
+_STATIC = "static"
+
+
+@click.command()
+@click.argument("logs", metavar="LOGS…", nargs=-1, required=True)
+@click.option("--like", metavar="TEXT", help="Those whose users say something like this, however they put it.")
+@click.option("--like-trace", metavar="ID", help="Those whose users say something like in this conversation.")
+@click.option("--signal", "signals", multiple=True, metavar="NAME", help="Those that show this signal; repeatable.")
+@click.option("--where", metavar="EXPR", help="Only conversations for which this expression is true.")
+@click.option("--limit", type=click.IntRange(min=1), default=_LIMIT, show_default=True, help="Most conversations.")
+@click.option("--confirm", "model", metavar="MODEL", help="Keep only what this model confirms; or a variant's file.")
+@click.option("--embedding", default=_STATIC, metavar="MODEL", help="For --like: static (default), or a model's name.")
+@click.option("--max-cost", type=click.FloatRange(min=0), default=1.0, show_default=True, metavar="USD")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write them to this Parquet file too.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@click.option("--format", "format_name", metavar="NAME", help="The format of the logs, instead of finding out.")
+@click.option("--id-column", metavar="NAME", help="The column with the conversation's id, in plain logs.")
+def find(
+    logs: tuple[str, ...],
+    like: str | None,
+    like_trace: str | None,
+    signals: tuple[str, ...],
+    where: str | None,
+    limit: int,
+    model: str | None,
+    embedding: str,
+    max_cost: float,
+    out: Path | None,
+    as_json: bool,
+    format_name: str | None,
+    id_column: str | None,
+) -> None:
+    """Find the conversations in LOGS (files, globs, folders, s3://…) that failed in a certain way, best first.
+
+    With several signals, those that show most of them come first. What is given together narrows the search.
+    """
+    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.mine.caches import user_caches
+    from pytest_llmreplay.mine.finding import Counted
+    from pytest_llmreplay.providers.budget import Budget
+
+    asked = Asked(like, like_trace, signals, where, limit)
+    _refuse(asked, model)
+    project = find_project(Path.cwd())
+    known, caches, counted = project_signals(project), user_caches(), Counted()
+    budget = Budget(max_cost_usd=max_cost)
+    confirmed: Confirmed | None = None
+    with display() as shown, open_logs(LogChoice(logs, format_name, id_column, where), caches, shown) as table:
+        search = Search(table, known, caches, lambda: _embedder(embedding, budget), embedding == _STATIC, shown)
+        findings = search.find(asked, counted)
+        searched = table.size()
+        if model is not None:
+            confirmed = _confirm(search, asked, findings, model, project, budget)
+            findings = list(confirmed.findings)
+    if out is not None:
+        _write(out, findings)
+    if confirmed is not None:
+        click.echo(confirmed.in_words(model or ""), err=as_json)
+    if as_json:
+        echo(json.dumps([finding.as_row() for finding in findings], ensure_ascii=True, indent=2))
+        return
+    for finding in findings:
+        echo(_line(finding))
+    click.echo(_summary(asked, findings, counted, searched))
+    click.echo(f"next: {_next(logs, findings, out)}")
+
+
+def _refuse(asked: Asked, model: str | None) -> None:
+    """Refuse options that say nothing, or exclude each other.
+
+    Raises:
+        UserError: they do.
+    """
+    if asked.like is not None and asked.like_trace is not None:
+        raise UserError("--like and --like-trace exclude each other")
+    if asked.like is None and asked.like_trace is None and asked.where is None and not asked.signals:
+        raise UserError("say what to look for: --like, --like-trace, --signal or --where")
+    if model is not None and asked.like is None and not asked.signals:
+        raise UserError("there is nothing to ask the model about; say --like or --signal", key="--confirm")
+
+
+def _embedder(name: str, budget: Budget) -> Embedder:
+    """What turns texts into vectors.
+
+    Raises:
+        UserError: it is not installed, or cannot be reached as it is written.
+    """
+    from pytest_llmreplay.config import fill_environment
+    from pytest_llmreplay.providers.embeddings import LitellmEmbedder, static_embedder
+    from pytest_llmreplay.session.asking import model_target
+
+    if name == _STATIC:
+        return static_embedder()
+    target = model_target(name)
+    api_base = None if target.api_base is None else fill_environment(target.api_base)
+    return LitellmEmbedder(target, budget, partial(_tell_unpriced, target.model), api_base=api_base)
+
+
+def _tell_unpriced(model: str, why: str) -> None:
+    click.echo(printable(f"requests to {model} count 0 USD towards the budget: {why}"), err=True)
+
+
+def _confirm(
+    search: Search, asked: Asked, findings: Sequence[Finding], model: str, project: Project, budget: Budget
+) -> Confirmed:
+    from pytest_llmreplay.cli.confirming import confirm
+    from pytest_llmreplay.session.asking import asking, model_target
+
+    target = model_target(model)
+    conversations = search.table.conversations([finding.row for finding in findings])
+    done = _counting(search.display, f"asking {target.model}", len(findings))
+    with asking(project, target, budget, lambda notice: click.echo(printable(notice), err=True)) as asked_model:
+        return confirm(findings, conversations, asked.in_words(search.known), target, asked_model, done)
+
+
+def _counting(shown: Display, what: str, total: int) -> Callable[[], None]:
+    tell = shown.counting(what)
+    count = 0
+
+    def one() -> None:
+        nonlocal count
+        count += 1
+        tell(count, total)
+
+    return one
+
+
+def _write(out: Path, findings: Sequence[Finding]) -> None:
+    """Write the matches, readable by their owner only: they hold what customers wrote."""
+    from pytest_llmreplay.mine.finding import write_matches
+    from pytest_llmreplay.store.atomic import write_atomically
+
+    def write(path: Path) -> None:
+        path.touch(mode=0o600)
+        write_matches(path, findings)
+
+    write_atomically(out, write)
+
+
+def _line(finding: Finding) -> str:
+    turn = "-" if finding.turn is None else str(finding.turn)
+    return (
+        f"{finding.score:.2f}  {one_line(finding.conversation_id, 60)}  turn {turn}  {one_line(finding.text, 100)}\n"
+        f"      {one_line(finding.why, 200)}"
+    )
+
+
+def _summary(asked: Asked, findings: Sequence[Finding], counted: Counted, searched: int) -> str:
+    """How many there are, and what was searched for."""
+    what = asked.briefly()
+    if not findings:
+        return printable(f"none of {searched:,} conversations matches ({what})")
+    if counted.matches is None:
+        return printable(f"the nearest {len(findings):,} of {searched:,} conversations ({what})")
+    more = f"; the best {asked.limit:,} were taken" if counted.matches > asked.limit else ""
+    return printable(f"{counted.matches:,} of {searched:,} conversations match ({what}){more}")
+
+
+def _next(logs: Sequence[str], findings: Sequence[Finding], out: Path | None) -> str:
+    """The command that makes sense now."""
+    named = " ".join(printable(shlex.quote(log)) for log in logs)
+    if not findings:
+        return "pytest-llmreplay signals list"
+    if out is not None:
+        return f"pytest-llmreplay promote {named} --ids {printable(shlex.quote(str(out)))}"
+    return f"pytest-llmreplay promote {named} --id {printable(shlex.quote(findings[0].conversation_id))}"

@@ -1,0 +1,77 @@
+"""Progress of long work on standard error: how far, how fast, how long still; nothing when it is no terminal."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_EVERY_S = 0.2
+
+
+class Display:
+    """Lines of progress, one for each piece of work; made by `display`."""
+
+    def __init__(self, lines: Progress | None) -> None:
+        self._lines = lines
+
+    def counting(self, what: str) -> Callable[[int, int], None]:
+        """A function to be told how much of how much is done."""
+        lines = self._lines
+        if lines is None:
+            return lambda _done, _total: None
+        task = lines.add_task(what, total=None)
+        return lambda done, total: lines.update(task, completed=done, total=total)
+
+    @contextmanager
+    def polling(self, what: str, total: int, share: Callable[[], float]) -> Iterator[None]:
+        """While the block runs, ask now and then for the share, from 0 to 1, of the total that is done."""
+        if self._lines is None:
+            yield
+            return
+        tell = self.counting(what)
+        ended = threading.Event()
+
+        def poll() -> None:
+            while not ended.wait(_EVERY_S):
+                tell(int(max(0.0, share()) * total), total)
+
+        thread = threading.Thread(target=poll, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+
+@contextmanager
+def display() -> Iterator[Display]:
+    """Shows progress until the block ends, and leaves nothing behind."""
+    if not sys.stderr.isatty():
+        yield Display(None)
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(show_speed=True),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as lines:
+        yield Display(lines)

@@ -1,0 +1,72 @@
+"""What a signal of failure is, and the evidence for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from pytest_llmreplay.model.case import FailureCategory, FailureStage
+from pytest_llmreplay.model.conversation import Conversation, ToolCall
+
+At = Literal["message", "step", "conversation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What shows a signal.
+
+    `turn` counts from 1; None means the conversation as a whole. `text` is the telling words, `span` where they stand
+    in the content of the message with the index `message` (from 0), and `call` the tool call that they are about.
+    """
+
+    signal: str
+    turn: int | None
+    text: str
+    message: int | None = None
+    span: tuple[int, int] | None = None
+    call: ToolCall | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a signal that is looked for in Python found: the message (an index from 0), words, their place, a call."""
+
+    message: int | None
+    text: str
+    span: tuple[int, int] | None = None
+    call: ToolCall | None = None
+    turn: int | None = None
+
+
+Find = Callable[[Conversation], Iterable[Found]]
+TextDetector = Callable[[str], Sequence[tuple[int, int, str]]]
+"""Finds personal data or secrets in a text: start, stop and kind of each."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A deterministic sign of failure.
+
+    `sql` is a DuckDB expression over the canonical columns. Without `find` it is the signal itself: the list of the
+    positions at which it shows (from 1 among the messages or steps, 0 for the conversation as a whole), and `pattern`
+    is what the telling words match. With `find` it is a condition, and `find` looks at the conversations that meet it.
+    `columns` are what the expression reads beside what `find` needs.
+    """
+
+    name: str
+    category: FailureCategory
+    stage: FailureStage
+    definition: str
+    sql: str
+    columns: tuple[str, ...] = ("messages",)
+    at: At = "message"
+    pattern: str | None = None
+    find: Find | None = None
+
+    @cached_property
+    def words(self) -> re.Pattern[str] | None:
+        """The pattern, compiled for finding the telling words."""
+        return None if self.pattern is None else re.compile(self.pattern)

@@ -1,0 +1,45 @@
+"""Pieces of DuckDB expressions over the canonical columns, which evaluate to lists of positions."""
+
+from __future__ import annotations
+
+CALLED = "len(m.tool_calls) > 0"
+"""A message that makes calls; null and an empty list do not."""
+
+TOOL = ("tool", "function")
+
+
+def matches(text: str, pattern: str) -> str:
+    """Whether an expression for a text matches a pattern of RE2."""
+    return f"regexp_matches({text}, {literal(pattern)})"
+
+
+def literal(text: str) -> str:
+    """A text as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def messages_where(roles: str | tuple[str, ...], *conditions: str) -> str:
+    """Positions of the messages with these roles for which all conditions hold, on `m` and its position `i`.
+
+    DuckDB evaluates both sides of an AND, but a branch of CASE only where it is reached: a condition is asked only
+    where those before it hold, so that the cheap ones come first.
+    """
+    wanted = (roles,) if isinstance(roles, str) else roles
+    return _positions("messages", f"m.role IN ({', '.join(map(literal, wanted))})", *conditions)
+
+
+def steps_where(*conditions: str) -> str:
+    """Positions of the steps for which all conditions hold, on `m` and its position `i`."""
+    return _positions("steps", *conditions)
+
+
+def whole_where(condition: str) -> str:
+    """The conversation as a whole, when the condition holds."""
+    return f"CASE WHEN {condition} THEN [0] END"
+
+
+def _positions(column: str, *conditions: str) -> str:
+    nested = "i"
+    for condition in reversed(conditions):
+        nested = f"CASE WHEN {condition} THEN {nested} END"
+    return f"list_filter(list_transform({column}, lambda m, i: {nested}), lambda p: p IS NOT NULL)"

@@ -1,0 +1,77 @@
+"""Asking a model outside of a run: with recordings in front, under pressure and within a budget."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_llmreplay.config import Project, load_variant
+from pytest_llmreplay.model.errors import InfrastructureError, NotRun, UserError
+from pytest_llmreplay.model.ports import ModelReply, ModelRequest, Provider
+from pytest_llmreplay.model.variant import Environment, ModelTarget
+from pytest_llmreplay.providers.budget import Budget
+from pytest_llmreplay.session.compose import Workshop, recorded_provider
+from pytest_llmreplay.store.recordings import RecordingStore
+
+_WAIT_S = 60.0
+
+Reply = ModelReply | InfrastructureError | NotRun
+"""What came of a request: an answer, trouble on the way, or a budget that was used up before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A model that can be asked; what was asked before is answered from recordings."""
+
+    provider: Provider
+
+    def all(self, requests: Sequence[ModelRequest], on_reply: Callable[[], None] = lambda: None) -> list[Reply]:
+        """Send the requests, as many at once as the endpoint takes; the replies in the same order."""
+        return asyncio.run(self._all(requests, on_reply))
+
+    async def _all(self, requests: Sequence[ModelRequest], on_reply: Callable[[], None]) -> list[Reply]:
+        async def one(request: ModelRequest) -> Reply:
+            try:
+                return await self.provider.complete(request, trial=1)
+            except (InfrastructureError, NotRun) as trouble:
+                return trouble
+            finally:
+                on_reply()
+
+        try:
+            return await asyncio.gather(*(one(request) for request in requests))
+        finally:
+            await self.provider.close()
+
+
+def model_target(model: str) -> ModelTarget:
+    """The target that a name stands for: the YAML file of a variant, else a model as litellm writes it.
+
+    Raises:
+        UserError: the file is wrong, or its target is no model.
+    """
+    if not model.endswith((".yaml", ".yml")):
+        return ModelTarget(type="model", model=model)
+    target = load_variant(Path(model)).target
+    if not isinstance(target, ModelTarget):
+        raise UserError("the target of the variant is no model", file=model, key="target.type", value=target.type)
+    return target
+
+
+@contextmanager
+def asking(project: Project, target: ModelTarget, budget: Budget, notice: Callable[[str], None]) -> Iterator[Asking]:
+    """A model of this project; what it answers is recorded in the project's state.
+
+    Raises:
+        UserError: it cannot be reached as it is written.
+    """
+    recordings = RecordingStore(project.state / "recordings", on_notice=notice)
+    recordings.seal_abandoned()
+    workshop = Workshop(project.root, Environment(), recordings, "new_episodes", budget, _WAIT_S, notice)
+    try:
+        yield Asking(recorded_provider(target, workshop))
+    finally:
+        recordings.close()
