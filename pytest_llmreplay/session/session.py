@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pytest_llmreplay.compare.ratchet import ItemVerdict, item_verdict
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import TracesTarget
-from pytest_llmreplay.report.gating import left_to_the_gate
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.session.variants import load_policy, load_variants
@@ -86,7 +85,11 @@ class ReplaySession:
 
     def left_to_the_gate(self, verdict: ItemVerdict) -> bool:
         """Whether a red item is only counted, because the policy decides by the statistics alone."""
-        return self.policy is not None and left_to_the_gate(self.policy, verdict)
+        if self.policy is None:
+            return False
+        from pytest_llmreplay.report.gating import left_to_the_gate
+
+        return left_to_the_gate(self.policy, verdict)
 
     def is_baseline(self, variant: str) -> bool:
         """Whether a variant is the baseline."""
