@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -102,30 +101,13 @@ def other_files(project: Project) -> list[Path]:
 
 
 def cache_files() -> list[Path]:
-    """Every file in which mining keeps a copy of a log, in the user's cache folder, for all projects alike."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    folder = (Path(home) if Path(home).is_absolute() else Path.home() / ".cache") / "pytest-llmreplay" / "mine"
-    return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    """Every file that mining keeps for a time in the user's cache folder, for all projects alike.
 
-
-def cached_with(needles: Needles) -> list[Path]:
-    """The cached files that hold the customer, and those of which nobody can tell, such as vectors.
-
-    They are copies that are made again at need, so they go as a whole.
+    They are copies of logs, texts without their users and vectors, of which nobody can tell whose they are.
     """
-    return [path for path in cache_files() if not _is_parquet(path) or _is_in_cache(path, needles)]
+    from pytest_llmreplay.mine.caches import user_caches
 
-
-def _is_in_cache(path: Path, needles: Needles) -> bool:
-    try:
-        return bool(rows_with(path, needles))
-    except UserError:
-        return True  # damaged: nobody can tell either
-
-
-def _is_parquet(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == b"PAR1"
+    return [entry.path for entry in user_caches().entries()]
 
 
 def rows_with(path: Path, needles: Needles) -> list[int]:
@@ -174,8 +156,6 @@ def data_places(project: Project) -> Iterator[tuple[str, str]]:
         yield project.relative(path), f"{read.num_rows} {kind}{_unredacted(path) if kind == 'cases' else ''}"
     for path in other_files(project):
         yield project.relative(path), f"{path.stat().st_size} bytes"
-    for path in cache_files():
-        yield str(path), f"{path.stat().st_size} bytes, a copy of some project's log for find and triage"
     yield from _logs(project)
     yield from _caches()
 

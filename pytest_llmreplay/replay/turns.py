@@ -194,6 +194,8 @@ def recorded_before(case: Case, turn: Turn) -> Iterator[Message]:
 
 def total_usage(usages: list[Usage]) -> Usage:
     """The sum of what several requests took; a figure that one of them does not know is not known of the sum."""
+    if len(usages) == 1:
+        return usages[0]
     return Usage(
         steps=sum(usage.steps for usage in usages),
         live_steps=sum(usage.live_steps for usage in usages),
@@ -205,5 +207,5 @@ def total_usage(usages: list[Usage]) -> Usage:
 
 
 def _before_first_turn(case: Case) -> tuple[Message, ...]:
-    first = turns_of(case.messages)[0]
-    return case.messages[: first.start]
+    first = next(index for index, message in enumerate(case.messages) if message.role == "user")
+    return case.messages[:first]

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_llmreplay.model.outcome import Outcome, outcome_row
 from pytest_llmreplay.report.paint import plural
 from pytest_llmreplay.report.text import one_line
 
@@ -22,12 +24,67 @@ _NOT_FOUND = " (not in what the judge was shown)"
 
 def judge_lines(rows: Iterable[Row]) -> Iterator[str]:
     """What the judges of a run said, took and counted for, a few lines a judge; none when nobody judged."""
-    by_model: dict[str, list[Row]] = {}
+    tally = JudgeTally()
     for row in rows:
-        if verdict_of(row) is not None:
-            by_model.setdefault(str(row["verdict"]["model"]), []).append(row)
-    for model, judged in by_model.items():
-        yield from _of_judge(model, judged)
+        tally.add(row)
+    yield from tally.lines()
+
+
+class JudgeTally:
+    """Counts what judges said; outcomes are added one after the other and not kept."""
+
+    def __init__(self) -> None:
+        self._judges: dict[str, _OfJudge] = {}
+
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        if outcome.verdict is not None:
+            self.add(outcome_row(outcome))
+
+    def add(self, row: Row) -> None:
+        """Count a row; one without a verdict counts nothing."""
+        verdict = verdict_of(row)
+        if verdict is not None:
+            self._judges.setdefault(str(verdict.get("model")), _OfJudge()).add(row, verdict)
+
+    def lines(self) -> Iterator[str]:
+        """A few lines a judge."""
+        for model, judge in self._judges.items():
+            yield from judge.lines(model)
+
+
+@dataclass(slots=True)
+class _OfJudge:
+    statuses: Counter[str] = field(default_factory=Counter)
+    advisory: Counter[str] = field(default_factory=Counter)
+    calls: int = 0
+    live_calls: int = 0
+    with_cost: int = 0
+    cost_usd: float = 0.0
+    unfounded: int = 0
+
+    def add(self, row: Row, verdict: Row) -> None:
+        self.statuses[str(verdict["status"])] += 1
+        if verdict.get("advisory"):
+            self.advisory[str(verdict["advisory"])] += 1
+        self.calls += row.get("judge_calls") or 0
+        self.live_calls += row.get("judge_live_calls") or 0
+        if row.get("judge_cost_usd") is not None:
+            self.with_cost += 1
+            self.cost_usd += row["judge_cost_usd"]
+        self.unfounded += sum(not quote["found"] for d in verdict["decisions"] for quote in d.get("quotes") or ())
+
+    def lines(self, model: str) -> Iterator[str]:
+        said = ", ".join(f"{self.statuses[status]} {status}" for status in ("passed", "failed", "unmeasured"))
+        cost = f"{self.cost_usd:.4f} USD" if self.with_cost else "cost not known"
+        yield (
+            f"judge {one_line(model)}: {plural(self.statuses.total(), 'verdict')} ({said}), "
+            f"{plural(self.calls, 'call')} ({self.live_calls} live), {cost}"
+        )
+        for why, count in self.advisory.most_common():
+            yield f"  {count} advisory, so never red: {one_line(why, _LONGEST_TEXT)}"
+        if self.unfounded:
+            yield f"  {plural(self.unfounded, 'quote')} in nothing that the judge was shown"
 
 
 def verdict_of(row: Row) -> Row | None:
@@ -72,24 +129,6 @@ def verdict_properties(verdict: Row) -> Iterator[tuple[str, str]]:
             yield f"verdict_{name}", str(verdict[name])
     for decision in verdict["decisions"]:
         yield "criterion", f"{decision['criterion']}: {_decided(decision)}"
-
-
-def _of_judge(model: str, rows: Sequence[Row]) -> Iterator[str]:
-    verdicts = [row["verdict"] for row in rows]
-    counts = Counter(verdict["status"] for verdict in verdicts)
-    said = ", ".join(f"{counts[status]} {status}" for status in ("passed", "failed", "unmeasured"))
-    calls, live = (sum(row.get(name) or 0 for row in rows) for name in ("judge_calls", "judge_live_calls"))
-    costs = [row["judge_cost_usd"] for row in rows if row.get("judge_cost_usd") is not None]
-    cost = f"{sum(costs):.4f} USD" if costs else "cost not known"
-    yield (
-        f"judge {one_line(model)}: {plural(len(verdicts), 'verdict')} ({said}), "
-        f"{plural(calls, 'call')} ({live} live), {cost}"
-    )
-    for why, count in Counter(verdict["advisory"] for verdict in verdicts if verdict.get("advisory")).most_common():
-        yield f"  {count} advisory, so never red: {one_line(why, _LONGEST_TEXT)}"
-    unfounded = sum(not quote["found"] for verdict in verdicts for d in verdict["decisions"] for quote in d["quotes"])
-    if unfounded:
-        yield f"  {plural(unfounded, 'quote')} in nothing that the judge was shown"
 
 
 def _decided(decision: Row) -> str:

@@ -60,6 +60,11 @@ class Settings:
         """The folder of runs and recordings."""
         return self.root / ".pytest_llmreplay"
 
+    @property
+    def recordings(self) -> Path:
+        """The project's own recordings."""
+        return self.state / "recordings"
+
 
 def add_options(parser: pytest.Parser) -> None:
     """Declare every option and ini key."""

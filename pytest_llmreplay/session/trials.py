@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pytest_llmreplay.checks import check_trajectory
 from pytest_llmreplay.judge.applied import JudgedPart
@@ -36,14 +37,13 @@ class Earlier:
 
 
 class TrialRunner:
-    """Runs trials and hands every outcome on.
+    """Runs trials.
 
     Args:
         variants: the variants by name.
         replayers: what can replay a case, by the variant's name.
         environment: what the variants share.
         root: the project's folder.
-        keep: called with every outcome, before anybody else sees it; gives what is kept of it.
         earlier: outcomes that need no replay as long as case, variant, environment and judge are what they were.
         judge: judges the trials of cases with a rubric.
         resolve: gives a case that holds references its text.
@@ -55,7 +55,6 @@ class TrialRunner:
         replayers: Mapping[str, Replayer],
         environment: Environment,
         root: Path,
-        keep: Callable[[Outcome], Outcome],
         earlier: Earlier,
         judge: TrialJudge,
         resolve: Callable[[Case], Case] = lambda case: case,
@@ -64,7 +63,6 @@ class TrialRunner:
         self._replayers = replayers
         self._environment_digest = environment.digest
         self._root = root
-        self._keep = keep
         self._resolve = resolve
         self._measured = earlier.measured
         self._judge = judge
@@ -105,8 +103,6 @@ class TrialRunner:
             outcome = self._without_checks(planned, case, "error", "bad_case", error)
         except Exception as error:  # noqa: BLE001 (a defect in one trial must not take the other trials with it)
             outcome = self._without_checks(planned, case, "error", "internal", _described(error))
-        if not planned.confirms:
-            outcome = self._keep(outcome)
         return Trial(outcome, variant, whole or case, trajectory)
 
     def blank(self, planned: PlannedTrial) -> Outcome:
@@ -114,10 +110,10 @@ class TrialRunner:
         return self._without_checks(planned, None, "not_run", "interrupted", "the run was stopped before it started")
 
     def _known(self, planned: PlannedTrial, case: Case, judged: JudgedPart | None) -> Outcome | None:
-        if planned.confirms:
-            return None
         measured = self._measured.get((planned.case_id, planned.variant, planned.trial))
         candidates = [measured] if measured is not None else self._accepted.get(planned.case_id, [])
+        if planned.confirms or not candidates:
+            return None
         same = unchanged(
             candidates,
             case_digest=case.content_digest,
@@ -128,8 +124,7 @@ class TrialRunner:
         if known is None or not self._judge.stands(known, judged):
             return None
         entry = planned.entry
-        known = replace(known, variant=planned.variant, kind=entry.kind, case_status=entry.status, live_share=0.0)
-        return self._keep(known)
+        return replace(known, variant=planned.variant, kind=entry.kind, case_status=entry.status, live_share=0.0)
 
     def _load(self, planned: PlannedTrial) -> Case:
         file = self._files.get(planned.file)
@@ -142,8 +137,10 @@ class TrialRunner:
         report = check_trajectory(expectation, trajectory, offered_tools(variant, case))
         status = outcome_status(failures=bool(report.failures), unmeasured=bool(report.unmeasured))
         usage = trajectory.usage
-        return replace(
-            self._labelled(planned, case, status),
+        return self._outcome(
+            planned,
+            case,
+            status,
             reasons=(*report.failures, *report.unmeasured),
             calls=tuple((call.name, call.arguments) for call in trajectory.tool_calls),
             matched=report.matched,
@@ -163,9 +160,9 @@ class TrialRunner:
     def _without_checks(
         self, planned: PlannedTrial, case: Case | None, status: OutcomeStatus, code: str, why: object
     ) -> Outcome:
-        return replace(self._labelled(planned, case, status), reasons=(Reason("replay", code, hidden(str(why))),))
+        return self._outcome(planned, case, status, reasons=(Reason("replay", code, hidden(str(why))),))
 
-    def _labelled(self, planned: PlannedTrial, case: Case | None, status: OutcomeStatus) -> Outcome:
+    def _outcome(self, planned: PlannedTrial, case: Case | None, status: OutcomeStatus, **measured: Any) -> Outcome:
         entry = planned.entry
         return Outcome(
             case_id=planned.case_id,
@@ -185,6 +182,7 @@ class TrialRunner:
             case_digest=case.content_digest if case else "",
             variant_digest=self._digests[planned.variant],
             environment_digest=self._environment_digest,
+            **measured,
         )
 
 
