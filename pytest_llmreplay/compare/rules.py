@@ -148,9 +148,10 @@ def _live(limit: float, share: float | None) -> RuleResult:
 def _estimate(policy: GatePolicy, comparison: Comparison) -> Iterator[RuleResult]:
     found = comparison.production
     cases = comparison.overall.cases if found is None else found.cases
-    what = "cases" if found is None or comparison.production_basis == "all cases" else "controls"
+    noun = "case" if found is None or comparison.production_basis == "all cases" else "control"
+    what = f"{noun}s"
     enough = cases >= policy.min_cases
-    said = f"{cases} {what} were measured on both variants; {policy.min_cases} is the least."
+    said = f"{plural(cases, noun)} measured on both variants; {policy.min_cases} is the least."
     yield RuleResult("min_cases", "pass" if enough else "unmeasurable", said, cases, policy.min_cases)
     margin = policy.non_inferiority_margin
     if found is not None and found.cases:

@@ -66,6 +66,7 @@ class TrialRunner:
         self._resolve = resolve
         self._measured = earlier.measured
         self._judge = judge
+        self.unchanged = 0
         self._accepted: dict[str, list[Outcome]] = defaultdict(list)
         for outcome in earlier.accepted:
             self._accepted[outcome.case_id].append(outcome)
@@ -123,8 +124,16 @@ class TrialRunner:
         known = next((outcome for outcome in same if outcome.trial == planned.trial), None)
         if known is None or not self._judge.stands(known, judged):
             return None
+        self.unchanged += measured is None
         entry = planned.entry
-        return replace(known, variant=planned.variant, kind=entry.kind, case_status=entry.status, live_share=0.0)
+        return replace(
+            known,
+            variant=planned.variant,
+            kind=entry.kind,
+            case_status=entry.status,
+            live_share=0.0,
+            judge_live_calls=0,
+        )
 
     def _load(self, planned: PlannedTrial) -> Case:
         file = self._files.get(planned.file)

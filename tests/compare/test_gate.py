@@ -211,7 +211,7 @@ class TestShares:
     def test_too_few_cases_are_unmeasurable(self):
         decision = gate(rows(HEALTHY), {"min_cases": 21})
         assert summary(decision) == ("unmeasurable", "min_cases", 10)
-        assert decision.sentence == "20 controls were measured on both variants; 21 is the least."
+        assert decision.sentence == "20 controls measured on both variants; 21 is the least."
 
     def test_nothing_measured_is_never_a_pass(self):
         assert gate(rows({"a": ("P", "N", CONTROL)}), {"max_unmeasured_share": 1.0}).decision == "unmeasurable"

@@ -91,7 +91,7 @@ def test_an_accepted_baseline_is_compared_with_and_not_replayed(project):
     result = project.run("golden", *only("v2"), "--llmreplay-baseline", "accepted")
     assert result.ret == 0
     assert {variant for _, variant, _ in project.outcomes()} == {"v2"}
-    result.stdout.fnmatch_lines(["accepted (baseline) * 2 * 2 *", "accepted -> v2, by case", "*2 * 0 * 2 * 0 *"])
+    result.stdout.fnmatch_lines(["accepted (baseline) * 2 * 2 *", "accepted -> v2", "*2 * 0 * 2 * 0 *"])
 
 
 def test_a_variant_that_is_the_accepted_one_passes_unchanged_without_a_call(project):
@@ -102,6 +102,7 @@ def test_a_variant_that_is_the_accepted_one_passes_unchanged_without_a_call(proj
     (project.root / "bot.py").write_text("def answer(messages, tools, replay):\n    raise RuntimeError('asked')\n")
     result = project.run("golden", *only("v2"), "--llmreplay-baseline", "accepted")
     result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["unchanged: 2 trials as accepted, in all that they depend on; not replayed"])
 
 
 def test_junit_carries_what_a_dashboard_asks_for(project):
