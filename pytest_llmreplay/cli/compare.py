@@ -63,7 +63,8 @@ def compare(
     for note in material.notes:
         echo(f"note: {note}")
     if not quiet:
-        echo(f"\nnext: {shlex.join(['pytest-llmreplay', 'report', *(runs or ('last',))])}")
+        options = [*(("--baseline", baseline) if baseline else ()), *(("--allow",) if allow else ())]
+        echo(f"\nnext: {shlex.join(['pytest-llmreplay', 'report', *(runs or ('last',)), *options])}")
 
 
 def _write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:

@@ -98,7 +98,7 @@ def decide(
         waived=tuple((item, valid[item.case_id]) for item in red if item.case_id in valid),
         cleared=tuple(cleared),
         results=results,
-        notes=tuple([*_confirmed(confirmations or {}, cleared), *_notes(comparison, waivers, today)]),
+        notes=(*_confirmed(confirmations or {}, cleared), *_notes(comparison, waivers, today)),
     )
 
 

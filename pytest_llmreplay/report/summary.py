@@ -215,9 +215,7 @@ class RunSummary:
         return "\n".join(["Unmeasured", *_shown(lines, screen)]) if lines else ""
 
 
-def _comparisons(
-    outcomes: Sequence[Outcome], variants: Sequence[str], baseline: str, screen: Screen
-) -> Iterator[str]:
+def _comparisons(outcomes: Sequence[Outcome], variants: Sequence[str], baseline: str, screen: Screen) -> Iterator[str]:
     from pytest_llmreplay.compare import compare_outcomes
     from pytest_llmreplay.model.outcome import outcome_row
     from pytest_llmreplay.report.comparison import brief_text
