@@ -69,7 +69,7 @@ def test_a_run_of_the_first_variant_alone_can_be_accepted(replayed):
 def test_a_run_that_was_compared_with_the_accepted_baseline_is_so_again_without_being_told(replayed):
     replayed("baseline", "accept", "--yes")
     shown = replayed.pytest("golden/", "--llmreplay-variant", "configs/v2.yaml", "--llmreplay-baseline", "accepted")
-    assert "unchanged: 1 trial as accepted" in shown
+    assert "accepted -> v2" in shown
     (replayed.root / "configs/gate.yaml").write_text("kind: gate\n")
     assert "accepted -> v2" in replayed("compare").stdout
     assert replayed("gate").stdout.startswith("GATE: PASS")

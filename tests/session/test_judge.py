@@ -329,6 +329,8 @@ def test_a_resumed_run_keeps_verdicts_until_the_rubric_or_the_power_changes(plai
 
 def test_what_was_accepted_with_its_verdict_is_unchanged_until_the_judge_changes(plain_project):
     plain_project.golden(*CASES)
+    config = plain_project.root / "configs" / "v2.yaml"
+    config.write_text(config.read_text().replace("'bot:answer'", "'bot:answer', version: '1'"))
     accepted = (*only("v2"), "--llmreplay-baseline", "accepted")
     with judged(plain_project) as judge:
         calibrate(plain_project)
