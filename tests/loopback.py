@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -122,6 +123,7 @@ class FaultyModel:
         self._faults = faults or {}
         self._seen: Counter[bytes] = Counter()
         self.answered = 0
+        self.malformed = 0
         self.requests = 0
         self.under_way = 0
         self.peak = 0
@@ -140,10 +142,9 @@ class FaultyModel:
             if fault == "slow":
                 await asyncio.sleep(0.3)
             elif fault is not None and fault != "malformed":
-                return await {"500": status(500), "429": status(429, **{"Retry-After": "0"}), "reset": reset}[fault](
-                    request
-                )
+                return await _FAULTS[fault](request)
             self.answered += 1
+            self.malformed += fault == "malformed"
             return web.json_response(_routed(json.loads(body), malformed=fault == "malformed"))
         finally:
             self.under_way -= 1
@@ -163,6 +164,37 @@ class FaultyModel:
             else:
                 draw -= rate
         return None
+
+
+class StormyModel(FaultyModel):
+    """Refuses everything with 429 for some seconds from the first request on, and notes when it was asked."""
+
+    def __init__(self, *, seconds: float, latency_s: float = 0.02) -> None:
+        super().__init__(latency_s=latency_s)
+        self._seconds = seconds
+        self.in_storm: list[float] = []
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        now = time.monotonic()
+        if self.in_storm and now >= self.in_storm[0] + self._seconds:
+            return await super()._answer(request)
+        self.in_storm.append(now)
+        return await status(429)(request)
+
+    def in_part(self, first: float, last: float) -> int:
+        """How often it was asked between two moments of the storm, in seconds from its beginning."""
+        begin = self.in_storm[0]
+        return sum(begin + first <= moment < begin + last for moment in self.in_storm)
+
+
+_FAULTS: dict[str, Handler] = {
+    "500": status(500),
+    "429": status(429, **{"Retry-After": "0"}),
+    "reset": reset,
+    "cut": cut,
+    "no JSON": raw("<html>502 Bad Gateway</html>", "text/html"),
+    "silence": silence,
+}
 
 
 def _routed(body: dict[str, Any], *, malformed: bool) -> dict[str, Any]:

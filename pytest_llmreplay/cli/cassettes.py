@@ -29,6 +29,8 @@ def commit(out: Path, replace: bool) -> None:
     from pytest_llmreplay.store.recording_upkeep import commit as publish
 
     store = _store()
+    if not len(store):
+        raise UserError("nothing is recorded", fix="run pytest golden/ first")
     count = publish(store, out, replace=replace)
     click.echo(f"{count} recordings written to {out}")
     click.echo("next: commit it, and run pytest golden/ --llmreplay-record none")
@@ -40,7 +42,8 @@ def compact() -> None:
     from pytest_llmreplay.store.recording_upkeep import compact as merge
 
     count = merge(_store().folder)
-    click.echo(f"{count} files merged into one")
+    click.echo(f"{count} files merged into one" if count > 1 else "there is nothing to merge")
+    click.echo("next: pytest-llmreplay cassettes show")
 
 
 @cassettes.command()
@@ -52,6 +55,7 @@ def prune(days: int) -> None:
     oldest = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="milliseconds")
     count = remove(_store().folder, lambda entry: (entry.recorded_at or "") >= oldest)
     click.echo(f"{count} recordings removed")
+    click.echo("next: pytest-llmreplay cassettes compact")
 
 
 @cassettes.command()
@@ -69,6 +73,7 @@ def show(as_json: bool) -> None:
     if not rows:
         raise UserError("nothing is recorded", fix="run pytest golden/ first")
     click.echo(tabulate(rows, headers=["key", "model", "trial", "recorded", "provider"], disable_numparse=True))
+    click.echo("next: pytest-llmreplay cassettes commit")
 
 
 def _store() -> RecordingStore:

@@ -99,7 +99,7 @@ def _write_evidence(
 
 
 def _write_markdown(path: Path | None, comparison: Comparison, decision: Decision, commands: Mapping[str, str]) -> None:
-    from pytest_llmreplay.cli.terminal import on_github
+    from pytest_llmreplay.report.fence import on_github
     from pytest_llmreplay.report.markdown import markdown_text
     from pytest_llmreplay.store.atomic import write_text_atomically, writing
 
@@ -123,8 +123,9 @@ def _print(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    from pytest_llmreplay.cli.terminal import echo, on_github, screen_of
+    from pytest_llmreplay.cli.terminal import echo, screen_of
     from pytest_llmreplay.report.decision import decision_text
+    from pytest_llmreplay.report.fence import on_github
     from pytest_llmreplay.report.github import annotation_lines
 
     if as_json:

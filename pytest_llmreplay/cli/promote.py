@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def promote(logs: tuple[str, ...], out: Path | None, suite: str | None, dry_run:
     choices = Choices.of(options)
     project = find_project(Path.cwd())
     problems: list[ReadProblem] = []
-    suite = suite or (out.stem if out else Path(logs[0]).stem or "promoted")
+    suite = suite or (out.stem if out else _suite_named_by(logs[0]))
     if out is not None and out.exists() and not dry_run:
         raise UserError("exists already, and a promotion never changes an existing file", file=str(out))
     promotion = Promotion(
@@ -108,6 +109,13 @@ def promote(logs: tuple[str, ...], out: Path | None, suite: str | None, dry_run:
     _finish(project, out, suite, sorted_out, choices, dry_run=dry_run)
     if sorted_out.stopped or any(problem.record is not None and not problem.note for problem in problems):
         click.get_current_context().exit(1)
+
+
+def _suite_named_by(log: str) -> str:
+    """The log's name as the name of a folder: without its type, of `langfuse:ID` the vendor."""
+    vendor, _, identifier = log.partition(":")
+    name = vendor if vendor in ("langfuse", "langsmith") and identifier else Path(log).stem
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "promoted"
 
 
 def _finish(

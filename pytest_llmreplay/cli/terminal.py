@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import sys
 
 import click
 
-from pytest_llmreplay.report.github import fenced
+from pytest_llmreplay.report.fence import fenced_on_github
 from pytest_llmreplay.report.paint import Screen
 
 
@@ -20,11 +19,6 @@ def screen_of(quiet: bool, verbose: bool) -> Screen:
     return Screen(width=width, colour=colour, verbosity=-1 if quiet else 1 if verbose else 0)
 
 
-def on_github() -> bool:
-    """Whether GitHub Actions reads what is printed."""
-    return os.environ.get("GITHUB_ACTIONS") == "true"
-
-
 def echo(text: str) -> None:
     """Print, fenced against workflow commands where a runner would follow them."""
-    click.echo(fenced(text, secrets.token_hex(16)) if on_github() else text)
+    click.echo(fenced_on_github(text))

@@ -4,7 +4,8 @@
 
     LlmReplayError
     ├── UserError              a mistake in a file, an option or a command: one sentence, exit code 2
-    │   └── Problems           several of them, reported at once
+    │   ├── Problems           several of them, reported at once
+    │   └── NotWritten         a file cannot be written: a full disk, a read-only project
     ├── InfrastructureError    trouble that says nothing about the variant: the outcome is `error`
     │   ├── RecordingMissing   recordings only, and this request has none
     │   └── AccessDenied       credentials were refused: the whole run stops
@@ -74,6 +75,10 @@ class Problems(UserError):
     def __reduce__(self) -> tuple[type[Problems], tuple[tuple[UserError, ...]]]:
         """Workers send errors to each other; without this the sentence would be taken for the list of problems."""
         return type(self), (self.problems,)
+
+
+class NotWritten(UserError):
+    """A file cannot be written: the disk is full or failed, or the project is read-only."""
 
 
 class InfrastructureError(LlmReplayError):

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
 
 from pytest_llmreplay.model.errors import AccessDenied
 from pytest_llmreplay.model.variant import ModelTarget
+
+REMOVED = "[removed]"
+
+_SECRET_VARIABLE = re.compile(r"(?i)(^|_)(key|token|secret|password|passwd|pwd|credentials?)$")
+_SHORTEST_SECRET = 8
+_IN_URL = re.compile(r"(?i)([?&;][\w.-]*(?:key|token|secret|password|signature|sig|auth)=)[^&;#\s\"']+")
+_USER_IN_URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/@\s\"']+@")
+_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
 
 
 def key_from_environment(config: ModelTarget) -> str | None:
@@ -28,3 +38,26 @@ def without_credentials(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def clean_text(text: str) -> str:
+    """A text of configuration, such as an endpoint, without credentials in its URLs and without bearer tokens."""
+    return _BEARER.sub(rf"\1 {REMOVED}", _clean_urls(text))
+
+
+def hidden(text: str, secrets: Iterable[str] = ()) -> str:
+    """A message without these secrets, those in the environment, and those in URLs."""
+    for secret in (*secrets, *_environment_secrets()):
+        if secret:
+            text = text.replace(secret, "***")
+    return _clean_urls(text)
+
+
+def _clean_urls(text: str) -> str:
+    return _IN_URL.sub(rf"\1{REMOVED}", _USER_IN_URL.sub(rf"\1{REMOVED}@", text))
+
+
+def _environment_secrets() -> Iterable[str]:
+    """The values of the environment variables that are named like a credential, longest first."""
+    found = (value for name, value in os.environ.items() if _SECRET_VARIABLE.search(name))
+    return sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=len, reverse=True)

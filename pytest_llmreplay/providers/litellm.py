@@ -14,7 +14,7 @@ from pytest_llmreplay.model.conversation import Message
 from pytest_llmreplay.model.errors import AccessDenied, InfrastructureError
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest
 from pytest_llmreplay.model.variant import ModelTarget
-from pytest_llmreplay.providers.credentials import key_from_environment, without_credentials
+from pytest_llmreplay.providers.credentials import hidden, key_from_environment, without_credentials
 from pytest_llmreplay.providers.prices import cost_usd
 from pytest_llmreplay.providers.trouble import clean_message, retry_after_seconds, status_error
 
@@ -38,7 +38,7 @@ class LitellmProvider:
     @property
     def identity(self) -> str:
         """The word litellm and the endpoint."""
-        return f"litellm {without_credentials(self._api_base or '')}".strip()
+        return f"litellm {hidden(without_credentials(self._api_base or ''))}".strip()
 
     async def complete(self, request: ModelRequest, *, trial: int) -> ModelReply:  # noqa: ARG002 (part of the port)
         """Ask the model once; litellm's own retries are off.
@@ -118,7 +118,7 @@ def trouble_of(error: Exception, litellm: ModuleType, config: ModelTarget, api_k
     status = getattr(error, "status_code", None)
     if isinstance(status, int):
         headers = getattr(getattr(error, "response", None), "headers", None) or {}
-        wait = retry_after_seconds(headers.get("retry-after"), datetime.now(UTC))
+        wait = retry_after_seconds(headers, datetime.now(UTC))
         return status_error(status, f"{config.model}: {text}", retry_after=wait, secrets=secrets)
     return InfrastructureError(f"{config.model}: {type(error).__name__}: {text}", code="provider")
 

@@ -16,7 +16,7 @@ from pytest_llmreplay.model.conversation import Message, tools_json
 from pytest_llmreplay.model.errors import InfrastructureError
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest
 from pytest_llmreplay.model.variant import ModelTarget
-from pytest_llmreplay.providers.credentials import key_from_environment, without_credentials
+from pytest_llmreplay.providers.credentials import hidden, key_from_environment, without_credentials
 from pytest_llmreplay.providers.prices import cost_usd
 from pytest_llmreplay.providers.sse import assembled
 from pytest_llmreplay.providers.trouble import clean_message, retry_after_seconds, status_error
@@ -41,7 +41,7 @@ class OpenAIProvider:
         self._key: str | None = None
         # Found once; aiohttp's own `trust_env` looks again, in another thread, for every request.
         self._proxy = _proxy_for(self._url)
-        self._identity = f"openai {without_credentials(api_base)}"
+        self._identity = f"openai {hidden(without_credentials(api_base))}"
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -64,7 +64,7 @@ class OpenAIProvider:
             async with session.post(self._url, data=self._body(request), proxy=self._proxy) as response:
                 body = await response.read()
                 if response.status >= 400:
-                    raise self._refused(response.status, body, response.headers.get("Retry-After"))
+                    raise self._refused(response.status, body, response.headers)
         except TimeoutError as error:
             raise InfrastructureError(
                 f"{self._config.model} gave no answer within {self._config.timeout_s:g} s",
@@ -110,7 +110,7 @@ class OpenAIProvider:
             text = f'{text[:-1]},"tools":{tools_json(request.tools)}}}'
         return text.encode("utf-8", "replace")
 
-    def _refused(self, status: int, body: bytes, retry_after: str | None) -> InfrastructureError:
+    def _refused(self, status: int, body: bytes, headers: Mapping[str, str]) -> InfrastructureError:
         text = body[:2000].decode("utf-8", "replace")
         try:
             error = json.loads(body)["error"]
@@ -122,7 +122,7 @@ class OpenAIProvider:
                 )
         except (ValueError, LookupError, TypeError):
             pass
-        wait = retry_after_seconds(retry_after, datetime.now(UTC))
+        wait = retry_after_seconds(headers, datetime.now(UTC))
         return status_error(status, f"{self._config.model}: {text}", retry_after=wait, secrets=self._secrets())
 
     def _reply(self, body: bytes, latency_s: float) -> ModelReply:

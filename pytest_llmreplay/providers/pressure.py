@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ _LONGEST_BACKOFF_S = 30.0
 _FIRST_HOLD_S = 0.1
 _LONGEST_HOLD_S = 10.0
 _MINUTE = 60.0
+_LOOK_UP_S = 0.5
 T = TypeVar("T")
 
 
@@ -31,6 +33,30 @@ class Clock:
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     random: Callable[[], float] = random.random
+
+    async def pause(self, seconds: float, check: Callable[[], None]) -> None:
+        """Sleep so long, unless `check`, which is called every half second, raises."""
+        until = self.now() + seconds
+        while (left := until - self.now()) > 0:
+            check()
+            await self.sleep(min(left, _LOOK_UP_S))
+
+
+class Patience:
+    """How many seconds one trial has lost to passing trouble, in all its requests."""
+
+    __slots__ = ("lost_s",)
+
+    def __init__(self) -> None:
+        self.lost_s = 0.0
+
+
+_PATIENCE: ContextVar[Patience] = ContextVar("llmreplay_patience")
+
+
+def begin_trial() -> None:
+    """From here on the requests of this asyncio task share one deadline."""
+    _PATIENCE.set(Patience())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +100,12 @@ class Gate:
         return self._limit
 
     @asynccontextmanager
-    async def enter(self) -> AsyncIterator[None]:
-        """Wait for a place, hold it, give it back."""
+    async def enter(self, check: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
+        """Wait for a place, hold it, give it back.
+
+        Args:
+            check: called during long waits; what it raises ends them.
+        """
         while self._under_way >= int(self._limit):
             waiter = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
@@ -83,9 +113,9 @@ class Gate:
         self._under_way += 1
         try:
             while (pause := self._held_until - self._clock.now()) > 0:
-                await self._clock.sleep(pause)
+                await self._clock.pause(pause, check)
             for rate in self._rates:
-                await rate.wait()
+                await rate.wait(check)
             if self._requests is not None:
                 self._requests.spend(1)
             yield
@@ -130,14 +160,14 @@ class _Rate:
         self._spent: deque[tuple[float, float]] = deque()
         self._total = 0.0
 
-    async def wait(self) -> None:
+    async def wait(self, check: Callable[[], None]) -> None:
         while True:
             now = self._clock.now()
             while self._spent and self._spent[0][0] <= now - _MINUTE:
                 self._total -= self._spent.popleft()[1]
             if self._total < self._allowed:
                 return
-            await self._clock.sleep(self._spent[0][0] + _MINUTE - now)
+            await self._clock.pause(self._spent[0][0] + _MINUTE - now, check)
 
     def spend(self, amount: float) -> None:
         self._spent.append((self._clock.now(), amount))
@@ -150,7 +180,8 @@ class Pressure:
     Args:
         gate: shared by all who use the endpoint.
         budget: shared by the whole run.
-        wait_s: seconds after which a request is given up, whatever its trouble.
+        wait_s: how many seconds a trial may lose to passing trouble before it is given up. They count from a request's
+            first trouble, so that one that got no answer in time is asked again, and add up over a trial's requests.
         clock: time and chance.
     """
 
@@ -172,23 +203,26 @@ class Pressure:
             NotRun: the budget is used up, or the run was stopped.
         """
         started = self._clock.now()
+        patience = _PATIENCE.get(None) or Patience()
         attempt = 0
         while True:
             attempt += 1
+            sent_at = self._clock.now()
             try:
                 return await self._once(ask, spent)
             except InfrastructureError as error:
                 if not error.retryable:
                     raise
-                pause = error.retry_after if error.retry_after is not None else self._backoff(attempt)
-                if self._clock.now() + pause - started > self._wait_s:
+                pause = error.retry_after or self._backoff(attempt)
+                patience.lost_s += pause + (self._clock.now() - sent_at if attempt > 1 else 0.0)
+                if patience.lost_s > self._wait_s:
                     raise InfrastructureError(
                         f"{error} (asked {attempt} times in {self._clock.now() - started:.1f} s)", code=error.code
                     ) from error
-                await self._clock.sleep(pause)
+                await self._clock.pause(pause, self._budget.check)
 
     async def _once(self, ask: Callable[[], Awaitable[T]], spent: Callable[[T], Spent]) -> T:
-        async with self._gate.enter():
+        async with self._gate.enter(self._budget.check):
             self._budget.check()
             sent_at = self._clock.now()
             try:
@@ -214,11 +248,18 @@ class Pressure:
 
 
 class PressedProvider:
-    """A provider that is asked under pressure."""
+    """A provider that is asked under pressure.
 
-    def __init__(self, provider: Provider, pressure: Pressure) -> None:
+    Args:
+        provider: the way to the model.
+        pressure: the pressure on its endpoint.
+        on_unpriced: told why a request counts 0 towards the budget, every time.
+    """
+
+    def __init__(self, provider: Provider, pressure: Pressure, on_unpriced: Callable[[str], None]) -> None:
         self._provider = provider
         self._pressure = pressure
+        self._on_unpriced = on_unpriced
 
     @property
     def identity(self) -> str:
@@ -232,7 +273,11 @@ class PressedProvider:
             InfrastructureError: there is no answer.
             NotRun: the budget is used up, or the run was stopped.
         """
-        return await self._pressure.send(lambda: self._provider.complete(request, trial=trial), _spent)
+        reply = await self._pressure.send(lambda: self._provider.complete(request, trial=trial), _spent)
+        if reply.cost_usd is None:
+            known = reply.input_tokens is not None and reply.output_tokens is not None
+            self._on_unpriced("its price is not known" if known else "it does not say how many tokens it took")
+        return reply
 
     async def close(self) -> None:
         """Close the provider behind."""

@@ -47,7 +47,9 @@ class RecordedProvider:
             if recorded is not None:
                 return reply_from_record(recorded)
             if self._mode == "none" or (self._mode == "once" and self._recordings.had_any):
-                raise RecordingMissing(self._miss(plain_request(request)))
+                plain = plain_request(request)
+                what = f"this request to {plain['model']}"
+                raise RecordingMissing(missing_sentence(self._mode, what, plain, self._recordings))
         reply = await self._provider.complete(request, trial=trial)
         response = reply_to_record(reply)
         self._recordings.add(
@@ -59,10 +61,11 @@ class RecordedProvider:
         """Close the provider behind."""
         await self._provider.close()
 
-    def _miss(self, plain: Mapping[str, Any]) -> str:
-        nearest = self._recordings.nearest(plain)
-        hint = f"; {nearest}" if nearest else ""
-        return f"record mode is '{self._mode}' and this request to {plain['model']} is not recorded{hint}"
+
+def missing_sentence(mode: RecordMode, what: str, request: Mapping[str, Any], recordings: Recordings) -> str:
+    """That something is not recorded, which recording is nearest and what differs."""
+    nearest = recordings.nearest(request)
+    return f"record mode is '{mode}' and {what} is not recorded{f'; {nearest}' if nearest else ''}"
 
 
 def plain_request(request: ModelRequest) -> dict[str, Any]:

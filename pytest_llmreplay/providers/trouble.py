@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from pytest_llmreplay.model.errors import AccessDenied, InfrastructureError
+from pytest_llmreplay.providers.credentials import clean_text, hidden
 
 RETRYABLE_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
-_CODES = {404: "not_found", 408: "timeout", 429: "rate_limited", 503: "overloaded", 529: "overloaded"}
+_CODES = {404: "not_found", 408: "timeout", 409: "conflict", 429: "rate_limited", 503: "overloaded", 529: "overloaded"}
 _LONGEST = 300
-_URL_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|key|Bearer)[-_ ][A-Za-z0-9*._-]{6,}")
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|key)[-_][A-Za-z0-9*._-]{6,}")
 
 
 def status_error(
@@ -34,24 +34,36 @@ def status_error(
 
 def clean_message(message: str, secrets: Iterable[str] = ()) -> str:
     """A message on one line, at most 300 characters, without anything that looks like a credential."""
-    for secret in secrets:
-        if secret:
-            message = message.replace(secret, "***")
-    message = _KEY_LIKE.sub("***", _URL_CREDENTIALS.sub("***@", " ".join(message.split())))
+    message = _KEY_LIKE.sub("***", clean_text(" ".join(hidden(message, secrets).split())))
     return message if len(message) <= _LONGEST else message[: _LONGEST - 1] + "…"
 
 
-def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """Seconds that a `Retry-After` header asks to wait, whether it gives seconds or a date; None if it says nothing."""
-    if not header:
+def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds that a `Retry-After` header asks to wait, whether it gives seconds or a date; None if it says nothing.
+
+    A date is read by the clock of the server that gave it, which its `Date` header tells, so that a wrong clock here
+    neither waits for hours nor asks again at once.
+
+    Args:
+        headers: of the response, as a mapping that may or may not tell upper from lower case.
+        now: the time here, for a server that does not tell its own.
+    """
+    text = headers.get("Retry-After") or headers.get("retry-after")
+    if not text:
         return None
     try:
-        return max(0.0, float(header))
+        return max(0.0, float(text))
     except ValueError:
         pass
-    try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
+    moment = _moment(text)
+    if moment is None:
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
+    return max(0.0, (moment - (_moment(headers.get("Date") or headers.get("date")) or now)).total_seconds())
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text) if text else None
+    except (ValueError, OverflowError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

@@ -11,18 +11,22 @@ from pytest_llmreplay.model.conversation import Message, Tool, Turn, calls_of, t
 from pytest_llmreplay.model.errors import Unmeasurable
 from pytest_llmreplay.model.trajectory import StopReason, Trajectory, TurnReplay, Usage
 from pytest_llmreplay.model.variant import Environment, ReplaySettings, Variant
+from pytest_llmreplay.providers.pressure import begin_trial
 from pytest_llmreplay.replay.divergence import first_divergence
 from pytest_llmreplay.replay.prompt import render_system_prompt
 from pytest_llmreplay.replay.tools import ToolBox
 
 N = TypeVar("N", int, float)
 
+ALL_LIVE = "all turns are live"
+
 
 @dataclass(frozen=True, slots=True)
 class TurnContext:
     """What a target is given to answer one turn; `messages` ends with the user's message.
 
-    `kept` is the target's own: what it keeps from one turn of a trial to the next, such as a session's id.
+    `kept` is what the target keeps from one turn of a trial to the next, such as a session's id; under `ALL_LIVE` it
+    says that no turn of this trial may come from a recording.
     """
 
     number: int
@@ -44,6 +48,10 @@ class TurnResult:
     usage: Usage
 
 
+class PartlyRecorded(Exception):
+    """The first turns of a trial came from recordings and a later one is not recorded, in a session that needs both."""
+
+
 class TurnTarget(Protocol):
     """Something that answers one turn: a model or a callable."""
 
@@ -52,6 +60,7 @@ class TurnTarget(Protocol):
 
         Raises:
             InfrastructureError: no answer could be had.
+            PartlyRecorded: the trial has to begin again without recordings.
         """
         ...
 
@@ -89,6 +98,13 @@ class TurnReplayer:
             InfrastructureError: the target could not be asked.
             Unmeasurable: the case has no such turn.
         """
+        begin_trial()
+        try:
+            return await self._replay(case, trial, {})
+        except PartlyRecorded:
+            return await self._replay(case, trial, {ALL_LIVE: True})
+
+    async def _replay(self, case: Case, trial: int, kept: dict[str, Any]) -> Trajectory:
         settings = self._variant.replay
         tools = offered_tools(self._variant, case) or ()
         box = ToolBox(case.recorded_results, tools, self._environment, self._functions, settings.unrecorded)
@@ -96,7 +112,6 @@ class TurnReplayer:
         replays: list[TurnReplay] = []
         usages: list[Usage] = []
         conversation = list(history)
-        kept: dict[str, Any] = {}
         for turn in turns:
             if settings.mode == "each_turn":
                 conversation = [*self._preamble(case), *recorded_before(case, turn)]

@@ -1,4 +1,4 @@
-"""What GitHub Actions reads: workflow commands. Text of models never becomes one."""
+"""What GitHub Actions reads: workflow commands. Text of models never becomes one; see `fence`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,6 @@ from pytest_llmreplay.report.decision import by_severity
 from pytest_llmreplay.report.text import one_line
 
 _MOST_ANNOTATIONS = 10
-
-
-def fenced(text: str, token: str) -> str:
-    """The text between two lines that keep the runner from reading commands in it.
-
-    Args:
-        text: anything.
-        token: random, so that the text cannot end the fence itself.
-    """
-    return f"::stop-commands::{token}\n{text}\n::{token}::"
 
 
 def annotation_lines(decision: Decision, files: Mapping[str, str]) -> Iterator[str]:

@@ -31,7 +31,8 @@ from pytest_llmreplay.session.ways import build_provider
 class Workshop:
     """What all variants of a run are built from.
 
-    `notice` is told of what could not be read of a log; `gates` are shared by the variants that use one endpoint.
+    `notice` is told of what could not be read of a log; `gates` are shared by the variants that use one endpoint;
+    `unpriced` are the models of which it was said that their requests count 0.
     """
 
     root: Path
@@ -42,6 +43,13 @@ class Workshop:
     wait_s: float
     notice: Callable[[str], None]
     gates: dict[str, Gate] = field(default_factory=dict)
+    unpriced: set[str] = field(default_factory=set)
+
+    def tell_unpriced(self, model: str, why: str) -> None:
+        """Say once of a model that its requests count 0 towards the budget."""
+        if model not in self.unpriced:
+            self.unpriced.add(model)
+            self.notice(f"requests to {model} count 0 USD towards the budget: {why}")
 
     def pressure_on(self, endpoint: str, target: ModelTarget | HttpTarget) -> Pressure:
         """The pressure on an endpoint; the first variant that uses it says how much."""
@@ -84,8 +92,7 @@ def _own_turns(variant: Variant, target: CallableTarget | HttpTarget, workshop: 
     from pytest_llmreplay.replay.targets.http import HttpTurns, refuse_unless_accepted
 
     refuse_unless_accepted(target, variant.replay, variant.file)
-    filled = target.model_copy(update={"url": fill_environment(target.url)})
-    return HttpTurns(filled, workshop.pressure_on(without_credentials(filled.url), target), fill_environment)
+    return HttpTurns(target, workshop.pressure_on(without_credentials(target.url), target), fill_environment)
 
 
 def _reusable(variant: Variant, turns: TurnTarget, workshop: Workshop) -> TurnTarget:
@@ -98,12 +105,15 @@ def _reusable(variant: Variant, turns: TurnTarget, workshop: Workshop) -> TurnTa
     identity = digest(
         [variant.digest, files_digest(target.digest, Path(variant.file).parent), workshop.environment.digest]
     )
-    return RecordedTurns(turns, workshop.recordings, workshop.record, identity)
+    return RecordedTurns(
+        turns, workshop.recordings, workshop.record, identity, one_session=isinstance(target, HttpTarget)
+    )
 
 
 def _pressed(target: ModelTarget, workshop: Workshop) -> Provider:
     provider = build_provider(target)
-    return PressedProvider(provider, workshop.pressure_on(provider.identity, target))
+    pressure = workshop.pressure_on(provider.identity, target)
+    return PressedProvider(provider, pressure, lambda why: workshop.tell_unpriced(target.model, why))
 
 
 def _traces_replayer(variant: Variant, target: TracesTarget, workshop: Workshop) -> Replayer:

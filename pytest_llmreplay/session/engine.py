@@ -8,6 +8,7 @@ number of cases.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -18,7 +19,8 @@ from pytest_llmreplay.model.errors import NotRun
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.session.plan import PlannedTrial
 
-_SECONDS_TO_FINISH = 10.0
+# What is under way is paid for; a request ends within its time-out, which is a minute unless a variant says otherwise.
+_SECONDS_TO_FINISH = 60.0
 _RUN_AHEAD = 4
 
 
@@ -110,6 +112,18 @@ class LocalEngine:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def give_up(self) -> None:
+        """Start nothing more and cancel what is under way."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended already
+            # A signal handler may be the caller, in a thread that holds the lock.
+            self._loop.call_soon_threadsafe(self._cancel_all)
+
+    def _cancel_all(self) -> None:
+        with self._lock:
+            self._stopping = True
+        for task in self._tasks:
+            task.cancel()
 
     def _claimed(self, trial: PlannedTrial) -> None:
         with self._lock:

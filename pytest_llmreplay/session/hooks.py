@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from pytest_llmreplay.model.outcome import outcome_row
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.report.gating import LEFT_TO_THE_GATE
 from pytest_llmreplay.report.junit import trial_properties
+from pytest_llmreplay.report.text import printable
 from pytest_llmreplay.session.gating import GateResult, gate_exit_code
-from pytest_llmreplay.session.host import Host
+from pytest_llmreplay.session.host import Host, gravity
+from pytest_llmreplay.session.interrupts import on_next_interrupt
 from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, error_text, finished_trial
 from pytest_llmreplay.session.options import settings_from
 from pytest_llmreplay.session.plan import PlannedTrial
@@ -52,6 +54,8 @@ class ReplayHooks:
         self._verdicts = _Verdicts()
         self._server: EngineServer | None = None
         self._plan: str | None = None
+        self._mistake: str | None = None
+        self._restore_interrupts: Callable[[], None] = lambda: None
         self._gate: list[GateResult] = []
         self._gate_problem: str | None = None
         self.host: Host | None = None
@@ -83,6 +87,15 @@ class ReplayHooks:
             self._server = EngineServer(self.start_host)
         return self._server.address
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Ask for the gravest first where they are replayed first; what a test asks for jumps the queue."""
+        planned = [(place, item, trial) for place, item in enumerate(items) if (trial := planned_trial(item))]
+        if planned and self.session.settings.critical_first:
+            gravest = sorted(planned, key=lambda each: gravity(each[2]))
+            for (place, _, _), (_, item, _) in zip(planned, gravest, strict=True):
+                items[place] = item
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Start replaying what was selected."""
         planned = [trial for trial in map(planned_trial, session.items) if trial is not None]
@@ -99,7 +112,11 @@ class ReplayHooks:
             self.session.start_engine(self._engine())
             self.session.plan(planned)
         except UserError as error:
-            raise pytest.UsageError(str(error)) from error
+            if not self._is_worker:
+                raise pytest.UsageError(str(error)) from error
+            # The controller says it; a worker that raises is taken for a broken one.
+            self._config.workeroutput["llmreplay_mistake"] = str(error)  # type: ignore[attr-defined]
+            session.items.clear()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -135,7 +152,11 @@ class ReplayHooks:
             self._session.engine.close()
         if self.host is not None:
             self.host.close()
+        self._restore_interrupts()
         if self._is_worker:
+            return
+        if self._mistake is not None:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
             return
         if self._plan is not None and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
@@ -147,6 +168,8 @@ class ReplayHooks:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the outcomes and the comparison."""
+        if self._mistake is not None:
+            terminalreporter.write_line(f"ERROR: {printable(self._mistake)}", red=True)
         if self._plan is not None and not self._is_worker:
             terminalreporter.section("llmreplay plan", sep="=")
             terminalreporter.write_line(self._plan)
@@ -167,14 +190,21 @@ class ReplayHooks:
         return gate_exit_code(self._gate)
 
     def pytest_keyboard_interrupt(self) -> None:
-        """Send nothing more, while pytest and xdist take their time to end."""
-        if self.host is not None:
-            self.host.stop_sending()
+        """Send nothing more; a second interrupt does not wait for what is under way."""
+        if self.host is None:
+            return
+        self.host.stop_sending()
+        self._restore_interrupts = on_next_interrupt(self.host.give_up)
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line("\nllmreplay: waiting for the answers under way; interrupt again to end at once")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over the plan that an xdist worker made; all workers make the same."""
-        self._plan = getattr(node, "workeroutput", {}).get("llmreplay_plan", self._plan)
+        """Take over the plan that an xdist worker made, or the mistake that it met; all workers meet the same."""
+        told = getattr(node, "workeroutput", {})
+        self._plan = told.get("llmreplay_plan", self._plan)
+        self._mistake = told.get("llmreplay_mistake", self._mistake)
 
     @property
     def _is_worker(self) -> bool:

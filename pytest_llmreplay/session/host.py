@@ -15,6 +15,7 @@ from typing import Any, get_args
 from pytest_llmreplay.compare.policy import GatePolicy
 from pytest_llmreplay.config import load_environment
 from pytest_llmreplay.model.case import Severity
+from pytest_llmreplay.model.errors import NotWritten
 from pytest_llmreplay.model.outcome import Outcome, Reason
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import CallableTarget, ModelTarget, Variant
@@ -22,6 +23,7 @@ from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.session.compose import Workshop, build_replayers, close_all
 from pytest_llmreplay.session.engine import LocalEngine
 from pytest_llmreplay.session.gating import GateResult, decide_on_all
+from pytest_llmreplay.session.keeping import NOT_WRITTEN, not_kept, start_run
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.session.trials import TrialRunner
@@ -69,7 +71,7 @@ class Host:
         replayers = build_replayers(variants, workshop)
         info = run_info(settings, variants, environment.digest)
         measured = _measured(store, settings.resume)
-        self._run = store.start(info) if settings.resume is None else store.resume(settings.resume, info)
+        self._run = start_run(store, settings, info, self.notices.append)
         self._settings = settings
         self._accepted = read_baseline(settings.accepted)[1] if settings.baseline == ACCEPTED else []
         self._runner = TrialRunner(
@@ -98,7 +100,7 @@ class Host:
     def plan(self, trials: Sequence[PlannedTrial]) -> None:
         """Announce the selected trials to the engine."""
         self._planned.update(dict.fromkeys(trials))
-        self.engine.plan(sorted(trials, key=_gravity) if self._settings.critical_first else trials)
+        self.engine.plan(sorted(trials, key=gravity) if self._settings.critical_first else trials)
 
     def result(self, trial: PlannedTrial) -> Trial:
         """Wait for a trial.
@@ -141,6 +143,11 @@ class Host:
         """Send nothing more; what is under way is finished."""
         self._budget.stop()
 
+    def give_up(self) -> None:
+        """Send nothing more and do not wait for what is under way."""
+        self._budget.stop()
+        self.engine.give_up()
+
     def close(self) -> None:
         """Stop, note what was never started, seal the run. Safe to call twice."""
         self._budget.stop()
@@ -151,8 +158,13 @@ class Host:
         for planned in self._planned:
             if (planned.case_id, planned.variant, planned.trial) not in self.outcomes:
                 self._keep(self._runner.blank(planned))
-        self._recordings.close()
-        self._run.seal({"ended_at": datetime.now(UTC).isoformat(timespec="seconds"), "trials": len(self.outcomes)})
+        ended = {"ended_at": datetime.now(UTC).isoformat(timespec="seconds"), "trials": len(self.outcomes)}
+        for name, end in (("recordings", self._recordings.close), ("run", lambda: self._run.seal(ended))):
+            try:
+                end()
+            except NotWritten as error:
+                # The journal stays, and is as good a file to read.
+                self.notices.insert(0, f"the {name} could not be sealed, which the next command does: {error}")
 
     def add_own_assertion(self, trial_id: tuple[str, str, int], message: str) -> None:
         """Add a test's own failed assertion to the outcome of its trial."""
@@ -164,9 +176,17 @@ class Host:
     async def _replay(self, planned: PlannedTrial) -> Trial:
         return await self._runner.run(planned)
 
-    def _keep(self, outcome: Outcome) -> None:
-        self._run.add(outcome)
+    def _keep(self, outcome: Outcome) -> Outcome:
+        """Write an outcome to the run; what is left of it when it cannot be written."""
+        try:
+            self._run.add(outcome)
+        except NotWritten as error:
+            outcome = not_kept(outcome, error)
         self.outcomes[outcome.trial_id] = outcome
+        if outcome.reasons and outcome.reasons[0].code == NOT_WRITTEN:
+            # What is answered from here on would be paid for and lost.
+            self._budget.stop(f"the run was stopped: {outcome.reasons[0].message}", code=NOT_WRITTEN)
+        return outcome
 
 
 def _measured(store: RunStore, resume: str | None) -> dict[tuple[str, str, int], Outcome]:
@@ -177,7 +197,8 @@ def _measured(store: RunStore, resume: str | None) -> dict[tuple[str, str, int],
     return {outcome.trial_id: outcome for outcome in outcomes if outcome.status not in ("error", "not_run")}
 
 
-def _gravity(trial: PlannedTrial) -> int:
+def gravity(trial: PlannedTrial) -> int:
+    """The place of a trial where the gravest go first, from 0."""
     severity = trial.entry.severity
     return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
 

@@ -12,6 +12,7 @@ import pytest
 from pytest_llmreplay.model.errors import LlmReplayError, NotRun, UserError
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.report.failure import failure_text, reproduce_command
+from pytest_llmreplay.report.fence import fenced_on_github
 from pytest_llmreplay.report.text import printable
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.session.session import ReplaySession
@@ -150,7 +151,7 @@ class BadRowItem(pytest.Item):
 def error_text(item: pytest.Item, error: BaseException) -> str | None:
     """What an item shows for an error that is ours, instead of a traceback; None for any other error."""
     if isinstance(error, TrialFailedError | TrialTroubleError):
-        return failure_text(error.trial, reproduce(item, error.trial))
+        return fenced_on_github(failure_text(error.trial, reproduce(item, error.trial)))
     if isinstance(error, LlmReplayError | BadRowError):
         return printable(str(error))
     return None

@@ -11,6 +11,7 @@ from typing import Literal, cast
 import pytest
 
 RecordMode = Literal["none", "once", "new_episodes", "all"]
+_DEFAULT_MAX_COST = "1"
 RECORD_MODES = ("none", "once", "new_episodes", "all")
 
 
@@ -111,7 +112,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("llmreplay_gate", "As --llmreplay-gate, from the root folder.", default="")
     parser.addini("llmreplay_trials", "As --llmreplay-trials.", default="1")
     parser.addini("llmreplay_record", "As --llmreplay-record.", default="new_episodes")
-    parser.addini("llmreplay_max_cost", "As --llmreplay-max-cost.", default="1")
+    parser.addini("llmreplay_max_cost", "As --llmreplay-max-cost.", default=_DEFAULT_MAX_COST)
     parser.addini("llmreplay_max_tokens", "As --llmreplay-max-tokens.", default="")
     parser.addini("llmreplay_wait", "As --llmreplay-wait.", default="60s")
     parser.addini("llmreplay_golden", "Suites for the fixture llmreplay_trial (golden).", type="linelist")
@@ -150,7 +151,9 @@ def settings_from(config: pytest.Config) -> Settings:
         resume=config.getoption("--llmreplay-resume"),
         plan_only=config.getoption("--llmreplay-plan"),
         gate=_gate(config),
-        critical_first=any(config.getoption(name) is not None for name in budgets),
+        critical_first=any(config.getoption(name) is not None for name in budgets)
+        or config.getini("llmreplay_max_cost") != _DEFAULT_MAX_COST
+        or config.getini("llmreplay_max_tokens") != "",
         environment=root / (config.getini("llmreplay_environment") or "configs/environment.yaml"),
     )
 

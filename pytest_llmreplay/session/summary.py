@@ -9,6 +9,7 @@ import pytest
 
 from pytest_llmreplay.compare.ratchet import accept
 from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.report.fence import fenced_on_github
 from pytest_llmreplay.report.paint import Screen
 from pytest_llmreplay.report.summary import RunView, summary_text
 from pytest_llmreplay.report.text import one_line
@@ -29,7 +30,7 @@ def write_summary(reporter: pytest.TerminalReporter, host: Host, settings: Setti
     variants = [name for name in names if any(outcome.variant == name for outcome in outcomes)]
     reporter.section("llmreplay", sep="=")
     try:
-        reporter.write_line(summary_text(RunView(outcomes, variants, settings.baseline)))
+        reporter.write_line(fenced_on_github(summary_text(RunView(outcomes, variants, settings.baseline))))
     except UserError as error:
         reporter.write_line(f"The variants cannot be compared: {error}")
     reporter.write_line("")
@@ -37,7 +38,9 @@ def write_summary(reporter: pytest.TerminalReporter, host: Host, settings: Setti
         reporter.write_line(f"notice: {one_line(notice, 200)}")
     if len(host.notices) > _MOST_NOTICES:
         reporter.write_line(f"(+{len(host.notices) - _MOST_NOTICES} more notices)")
-    reporter.write_line(f"run {host.run_id}: {host.run_folder.relative_to(settings.root)}")
+    folder = host.run_folder
+    shown = folder.relative_to(settings.root) if folder.is_relative_to(settings.root) else folder
+    reporter.write_line(f"run {host.run_id}: {shown}")
     if accept([outcome for outcome in outcomes if outcome.variant != settings.baseline]):
         reporter.write_line(f"next: pytest-llmreplay baseline accept {host.run_id}")
 
@@ -49,4 +52,4 @@ def write_gate(reporter: pytest.TerminalReporter, results: Sequence[GateResult],
     screen = Screen(width=shutil.get_terminal_size().columns, colour=reporter.hasmarkup)
     for result in results:
         reporter.write_line("")
-        reporter.write_line(result.text(screen))
+        reporter.write_line(fenced_on_github(result.text(screen)))

@@ -9,14 +9,16 @@ from pathlib import Path
 
 from pytest_llmreplay.checks import check_trajectory
 from pytest_llmreplay.model.case import Case
-from pytest_llmreplay.model.errors import InfrastructureError, NotRun, Unmeasurable, UserError
+from pytest_llmreplay.model.errors import InfrastructureError, NotRun, NotWritten, Unmeasurable, UserError
 from pytest_llmreplay.model.expectation import Expectation, parse_expectation
 from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus, Reason, outcome_status
 from pytest_llmreplay.model.ports import Replayer
 from pytest_llmreplay.model.trajectory import Trajectory
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import Environment, Variant
+from pytest_llmreplay.providers.credentials import hidden
 from pytest_llmreplay.replay.turns import offered_tools
+from pytest_llmreplay.session.keeping import NOT_WRITTEN
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.store.baseline import unchanged
 from pytest_llmreplay.store.cases import CaseFile
@@ -30,7 +32,7 @@ class TrialRunner:
         replayers: what can replay a case, by the variant's name.
         environment: what the variants share.
         root: the project's folder.
-        keep: called with every outcome, before anybody else sees it.
+        keep: called with every outcome, before anybody else sees it; gives what is kept of it.
         measured: outcomes that need no replay as long as case, variant and environment are what they were.
         accepted: the accepted baseline's, which need none under any variant's name.
     """
@@ -41,7 +43,7 @@ class TrialRunner:
         replayers: Mapping[str, Replayer],
         environment: Environment,
         root: Path,
-        keep: Callable[[Outcome], None],
+        keep: Callable[[Outcome], Outcome],
         measured: Mapping[tuple[str, str, int], Outcome],
         accepted: Sequence[Outcome] = (),
     ) -> None:
@@ -75,12 +77,14 @@ class TrialRunner:
             outcome = self._without_checks(planned, case, "not_run", error.code, error)
         except InfrastructureError as error:
             outcome = self._without_checks(planned, case, "error", error.code, error)
+        except NotWritten as error:
+            outcome = self._without_checks(planned, case, "error", NOT_WRITTEN, error)
         except UserError as error:
             outcome = self._without_checks(planned, case, "error", "bad_case", error)
         except Exception as error:  # noqa: BLE001 (a defect in one trial must not take the other trials with it)
             outcome = self._without_checks(planned, case, "error", "internal", _described(error))
         if not planned.confirms:
-            self._keep(outcome)
+            outcome = self._keep(outcome)
         return Trial(outcome, self._variants[planned.variant], case, trajectory)
 
     def blank(self, planned: PlannedTrial) -> Outcome:
@@ -103,8 +107,7 @@ class TrialRunner:
             return None
         entry = planned.entry
         known = replace(known, variant=planned.variant, kind=entry.kind, case_status=entry.status, live_share=0.0)
-        self._keep(known)
-        return known
+        return self._keep(known)
 
     def _load(self, planned: PlannedTrial) -> Case:
         file = self._files.get(planned.file)
@@ -138,7 +141,7 @@ class TrialRunner:
     def _without_checks(
         self, planned: PlannedTrial, case: Case | None, status: OutcomeStatus, code: str, why: object
     ) -> Outcome:
-        return replace(self._labelled(planned, case, status), reasons=(Reason("replay", code, str(why)),))
+        return replace(self._labelled(planned, case, status), reasons=(Reason("replay", code, hidden(str(why))),))
 
     def _labelled(self, planned: PlannedTrial, case: Case | None, status: OutcomeStatus) -> Outcome:
         entry = planned.entry

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.model.errors import NotWritten
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -60,12 +60,12 @@ def writing(path: Path) -> Iterator[None]:
     """Turn what the operating system refuses while `path` is written into one sentence for the user.
 
     Raises:
-        UserError: instead of any `OSError`.
+        NotWritten: instead of any `OSError`.
     """
     try:
         yield
     except OSError as error:
-        raise UserError(f"cannot be written: {reason_of(error)}", file=str(path)) from error
+        raise NotWritten(f"cannot be written: {reason_of(error)}", file=str(path)) from error
 
 
 def reason_of(error: OSError) -> str:

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.providers.credentials import clean_text
 from pytest_llmreplay.store.atomic import writing
 from pytest_llmreplay.store.journal import Journal, JournalInUse, record_at, sound_records
 from pytest_llmreplay.store.locks import folder_lock
 from pytest_llmreplay.store.nearest import NearestIndex
 from pytest_llmreplay.store.recording_files import PartReader, RecordingEntry, as_record, read_columns, write_recordings
-from pytest_llmreplay.store.secrets import clean_text, without_secret_entries, without_secrets
+from pytest_llmreplay.store.secrets import without_secret_entries, without_secrets
 from pytest_llmreplay.store.state import ensure_state, new_id, notice_on_stderr
 
 PART = ".parquet"

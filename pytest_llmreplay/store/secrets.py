@@ -11,15 +11,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-REMOVED = "[removed]"
+from pytest_llmreplay.providers.credentials import REMOVED, clean_text
 
 _SECRET_NAME = re.compile(
     r"(^|_)(authorization|cookie|api_?key|apikey|access_key|access_token|auth_token|id_token|refresh_token"
     r"|session_token|bearer|secret|secret_key|client_secret|secret_access_key|subscription_key|password|credentials?)$"
 )
-_IN_URL = re.compile(r"(?i)([?&;][\w.-]*(?:key|token|secret|password|signature|sig|auth)=)[^&;#\s\"']+")
-_USER_IN_URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/@\s\"']+@")
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
 
 _CONVERSATION = frozenset({"messages", "tools", "input"})
 
@@ -43,13 +40,6 @@ def without_secrets(value: Any, name: str = "") -> Any:
 def _cleaned_tools(tools: str) -> Any:
     """The tools of a request, which are the same in most requests of a suite and most of its length."""
     return _cleaned(json.loads(tools), in_conversation=True)
-
-
-def clean_text(text: str) -> str:
-    """A text of configuration, such as an endpoint, without credentials in its URLs."""
-    text = _USER_IN_URL.sub(rf"\1{REMOVED}@", text)
-    text = _IN_URL.sub(rf"\1{REMOVED}", text)
-    return _BEARER.sub(rf"\1 {REMOVED}", text)
 
 
 def without_secret_entries(value: Any) -> Any:

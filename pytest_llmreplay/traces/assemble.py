@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from pytest_llmreplay.model.canonical import text_digest
 from pytest_llmreplay.model.conversation import Conversation, Message
 from pytest_llmreplay.traces import fields
 from pytest_llmreplay.traces.details import metadata_of, side_steps_of, steps_of
@@ -202,4 +203,4 @@ def identity(conversation: Conversation) -> str | None:
     """
     ids = [call.id for message in conversation.messages for call in message.tool_calls if call.id]
     _, body = split_system(conversation.messages)
-    return dump([ids, [key_of(message).hex() for message in body]]) if ids else None
+    return text_digest(dump([ids, [key_of(message).hex() for message in body]])) if ids else None

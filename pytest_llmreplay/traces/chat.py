@@ -30,8 +30,8 @@ def message_of(value: Any) -> Message:
     """
     if not isinstance(value, Mapping):
         raise ValueError(f"it is {_kind(value)}, not a mapping")
-    calls = value.get("tool_calls")
-    if isinstance(calls, Sequence) and not isinstance(calls, str):
+    calls = decoded(value.get("tool_calls"), "tool_calls")
+    if isinstance(calls, Sequence):
         value = {**value, "tool_calls": [_plain_call(call) for call in calls]}
     parts = value.get("content_parts")
     if isinstance(parts, str):
@@ -77,7 +77,7 @@ def tool_of(value: Any) -> Tool:
     if isinstance(custom, Mapping):
         return Tool.from_openai({"name": custom.get("name"), "description": custom.get("description")})
     if "function" not in value and not value.get("name") and isinstance(value.get("type"), str):
-        return Tool.from_openai({**value, "name": value["type"]})
+        value = {**value, "name": value["type"]}
     tool = Tool.from_openai(value)
     function = value.get("function")
     given = (function if isinstance(function, Mapping) else value).get("parameters", value.get("input_schema"))

@@ -21,7 +21,8 @@ def with_lost_input(call: Span, known: Thread | None, tools: Sequence[Span]) -> 
     last = known.body[-1] if known and known.body else None
     added: tuple[Message, ...] = ()
     if last is not None and last.role == "assistant" and last.tool_calls:
-        results = results_of(last.tool_calls, tools, before=call.started)
+        asked = known.calls[-1][0].started if known and known.calls else None
+        results = results_of(last.tool_calls, tools, after=asked, before=call.started)
         added = tuple(r or _unknown_result(c) for r, c in zip(results, last.tool_calls, strict=True))
     elif last is None or last.role == "assistant":
         added = (Message("user", None, content_parts=_unavailable("message")),)

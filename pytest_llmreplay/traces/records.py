@@ -117,16 +117,22 @@ def without_surrogates(value: Any) -> Any:
 
 
 def _has_lines(stream: BinaryIO) -> bool:
-    """Whether the file holds one value a line; a damaged first line does not hide the others."""
+    """Whether the file holds one value a line; a damaged first line does not hide the others.
+
+    A long array on one line is read element by element, so that it is never in memory as a whole.
+    """
     for _ in range(_SNIFFED_LINES):
-        line = stream.readline(MAX_RECORD_BYTES)
+        line = stream.readline(_CHUNK)
         if not line:
             break
         text = line.strip().removeprefix(codecs.BOM_UTF8)
         if not text:
             continue
-        if text in (b"[", b"{", b"[{"):
+        whole = line.endswith(b"\n") or len(line) < _CHUNK
+        if text in (b"[", b"{", b"[{") or (text.startswith(b"[") and not whole):
             return False
+        if not whole:
+            text += stream.readline(MAX_RECORD_BYTES - _CHUNK).strip()
         try:
             if isinstance(parse(text), (dict, list)):
                 return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import io
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -169,10 +170,11 @@ def expand(path: str) -> tuple[Source, ...]:
     if here.exists():
         return (Source(here.as_posix(), path),)
     matches = glob.glob(path, recursive=True) if glob.has_magic(path) else []  # noqa: PTH207 - also absolute patterns
-    found = sorted(match for match in matches if Path(match).is_file())
+    there = (match for match in sorted(matches) if Path(match).is_file() or Path(match).is_dir())
+    found = {source.name: source for match in there for source in expand(match)}
     if not found:
         raise UserError(_nothing_there(here), file=path)
-    return tuple(Source(Path(p).as_posix(), p) for p in found)
+    return tuple(found.values())
 
 
 def _hidden(relative: Path) -> bool:
@@ -213,10 +215,18 @@ def _remote(path: str) -> tuple[Source, ...]:
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"cannot be reached: {_reason(error)}", file=path) from error
     if "*" in pattern:
-        names = [name for name in names if PurePosixPath(name).match(pattern)]
+        fits = _matcher(pattern)
+        names = [name for name in names if fits.match(f"{name}/")]
     if not names:
         raise UserError("no such object or folder", file=path)
     return tuple(Source(f"{scheme}://{name}", name, filesystem) for name in names)
+
+
+def _matcher(pattern: str) -> re.Pattern[str]:
+    """What fits the names of objects, each with a slash at its end, that a pattern names or that lie below it."""
+    parts = [part for part in pattern.split("/") if part]
+    each = ("(?:[^/]+/)*" if part == "**" else re.escape(part).replace(r"\*", "[^/]*") + "/" for part in parts)
+    return re.compile("".join(each))
 
 
 def unique(sources: Sequence[Source]) -> list[Source]:

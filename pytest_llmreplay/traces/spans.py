@@ -36,9 +36,10 @@ class Span:
 
     `trace_id` is None for calls that were logged without one; `span_id` is unique in the trace. `messages` is what the
     model got, `output` what it answered; `previous` names the response whose conversation this call continues without
-    repeating it; `whole` marks a record of a whole conversation, which is no call. Times are epoch seconds. `input` and
-    `result` are the texts of a step, or the arguments and the result of a tool. `lost` says what the log cut.
-    `metadata` is inherited by everything below it in its trace.
+    repeating it; `whole` marks a record of a whole conversation, which is no call; `answer_apart` a streamed call whose
+    answer is a record of its own. Times are epoch seconds. `input` and `result` are the texts of a step, or the
+    arguments and the result of a tool. `lost` says what the log cut. `metadata` is inherited by everything below it in
+    its trace.
     """
 
     format: str
@@ -76,6 +77,7 @@ class Span:
     status: str | None = None
     lost: tuple[str, ...] = ()
     whole: bool = False
+    answer_apart: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -30,9 +30,16 @@ def key_of(message: Message) -> Key:
     return hashlib.blake2b(canonical_json(said).encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
-def _equal(message: Message, own: Key, other: Key) -> bool:
-    """Whether a known message is the one with the other key; a refusal may come back as text, or as nothing."""
-    return own == other or (message.refusal is not None and other in (_SILENT, key_of(message)))
+def _equal(message: Message, own: Key, sent: Message, other: Key) -> bool:
+    """Whether a known message is the one that was sent; a refusal may come back as text, or as nothing.
+
+    An answer that the log holds as empty, as some do of a streamed refusal, may come back with what it said.
+    """
+    if own == other:
+        return True
+    if message.refusal is not None and other in (_SILENT, key_of(message)):
+        return True
+    return own == _SILENT and sent.role == "assistant" and not sent.tool_calls
 
 
 def chain(keys: Iterable[Key]) -> list[Key]:
@@ -59,6 +66,7 @@ class Thread:
     """One line of conversation; `calls` are those that made it, without their messages.
 
     `branches` counts answers that were given anew or histories that were edited, so that something was left behind.
+    `unanswered` are those of the calls that asked all of it and of which the log holds neither an answer nor an error.
     """
 
     system: tuple[Message, ...] = ()
@@ -67,6 +75,7 @@ class Thread:
     calls: list[tuple[Span, int]] = field(default_factory=list)
     failed: list[tuple[Span, bool]] = field(default_factory=list)
     lengths: dict[str, int] = field(default_factory=dict)
+    unanswered: list[Span] = field(default_factory=list)
     branches: int = 0
 
     @property
@@ -93,11 +102,18 @@ class Thread:
     def _all(self) -> Iterable[tuple[Span, object]]:
         return (*self.calls, *self.failed)
 
-    def common(self, keys: Sequence[Key]) -> int:
+    def common(self, body: Sequence[Message], keys: Sequence[Key]) -> int:
         """How many messages from the start this thread and a call have in common."""
-        pairs = enumerate(zip(self.keys, keys, strict=False))
         shorter = min(len(self.keys), len(keys))
-        return next((i for i, (own, other) in pairs if not _equal(self.body[i], own, other)), shorter)
+        pairs = zip(self.body, self.keys, body, keys, strict=False)
+        return next((i for i, pair in enumerate(pairs) if not _equal(*pair)), shorter)
+
+    def told_again(self, messages: Sequence[Message]) -> None:
+        """Complete the first messages by what a later call says of them."""
+        for index, message in enumerate(messages):
+            whole = _told_again(self.body[index], message)
+            if whole is not self.body[index]:
+                self.body[index], self.keys[index] = whole, key_of(whole)
 
     def cut(self, length: int) -> None:
         """Leave behind what comes after this many messages."""
@@ -114,6 +130,18 @@ class Thread:
 def richer(one: Message, other: Message) -> Message:
     """The one of two records of a message that says more; the first when both say as much."""
     return other if _says(other) > _says(one) else one
+
+
+def _told_again(known: Message, sent: Message) -> Message:
+    """The fuller of two records of a message, with the ids of the later one: what follows it there refers to those."""
+    message = richer(known, sent)
+    ids = [call.id for call in sent.tool_calls]
+    if len(ids) == len(message.tool_calls) and all(ids) and ids != [call.id for call in message.tool_calls]:
+        pairs = zip(message.tool_calls, ids, strict=True)
+        message = replace(message, tool_calls=tuple(replace(call, id=call_id) for call, call_id in pairs))
+    if sent.tool_call_id not in (None, message.tool_call_id):
+        message = replace(message, tool_call_id=sent.tool_call_id)
+    return message
 
 
 def _says(message: Message) -> int:
@@ -146,10 +174,12 @@ class Stitcher:
         if repeats and any(known.format != call.format or call.whole for known, _ in thread.calls):
             return
         self._retried(thread, call, len(keys))
+        asked_again = bool(keys) and have == take == len(keys) == len(thread.keys)
+        if asked_again and output:
+            self._answers_its_twins(thread)
         if call.previous is None or system:
             thread.system = system or thread.system
-        for index, message in enumerate(body[:take] if have == take else ()):
-            thread.body[index] = richer(thread.body[index], message)
+        thread.told_again(body[:take] if have == take else ())
         if not repeats:
             thread.cut(have)
             thread.extend(body[take:])
@@ -160,6 +190,7 @@ class Stitcher:
             thread.failed.append((bare, False))
         elif len(thread.calls) < _KEPT_CALLS:
             thread.calls.append((bare, thread.turns))
+            thread.unanswered = [] if output else [*(thread.unanswered if asked_again else ()), bare]
 
     def _known_request(self, thread: Thread, have: int, take: int, keys: Sequence[Key]) -> bool:
         """Whether a call without an answer asks what was asked and answered before."""
@@ -169,6 +200,13 @@ class Stitcher:
         """Failed calls that asked just this were retried by it."""
         if call.output:
             thread.failed = [(span, True) for span, _ in thread.failed] if length else thread.failed
+
+    def _answers_its_twins(self, thread: Thread) -> None:
+        """Calls without an answer that were asked again are no calls of their own."""
+        twins = thread.unanswered
+        thread.calls = [(span, turn) for span, turn in thread.calls if not any(span is twin for twin in twins)]
+        thread.failed.extend((twin, True) for twin in twins if not twin.answer_apart)
+        thread.unanswered = []
 
     def _repeats(
         self, thread: Thread, have: int, take: int, body: Sequence[Message], output: Sequence[Message]
@@ -186,8 +224,8 @@ class Stitcher:
             for thread in self.threads:
                 if call.previous in thread.lengths:
                     return thread, thread.lengths[call.previous], 0
-        best = max(self.threads, key=lambda thread: self._shared(thread, system, keys), default=None)
-        common = 0 if best is None else self._shared(best, system, keys)
+        best = max(self.threads, key=lambda thread: self._shared(thread, system, body, keys), default=None)
+        common = 0 if best is None else self._shared(best, system, body, keys)
         if best is not None and common:
             return best, common, common
         for thread in self.threads:
@@ -201,12 +239,12 @@ class Stitcher:
         self.threads.append(Thread(system))
         return self.threads[-1], 0, 0
 
-    def _shared(self, thread: Thread, system: tuple[Message, ...], keys: Sequence[Key]) -> int:
+    def _shared(self, thread: Thread, system: tuple[Message, ...], body: Sequence[Message], keys: Sequence[Key]) -> int:
         """How much a call repeats of a thread; with other instructions it must go on where the thread ends.
 
         A router is asked the customer's question too, and is no part of the conversation.
         """
-        common = thread.common(keys)
+        common = thread.common(body, keys)
         if self._same_instructions(thread, system):
             return common
         goes_on = common == len(thread.keys) and any(message.role == "assistant" for message in thread.body)

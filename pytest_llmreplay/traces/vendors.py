@@ -7,21 +7,28 @@ the other traces of the session with it, since a conversation is more than its l
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import os
 import tempfile
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
 from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.traces import fields
+from pytest_llmreplay.traces.jsonable import as_float
 from pytest_llmreplay.traces.records import MAX_RECORD_BYTES, parse
 
 _SECONDS = 30.0
 _PAGES = 100
+_ATTEMPTS = 4
+_LONGEST_PAUSE = 20.0
+_BUSY = (429, 502, 503)
 _LANGFUSE_FIELDS = "core,basic,time,io,metadata,model,usage,prompt,metrics,trace_context"
 _LANGSMITH_THREADS = ("session_id", "conversation_id", "thread_id")
 
@@ -67,18 +74,45 @@ class _Api:
     def _send(self, request: urllib.request.Request) -> Any:
         for name, value in self.headers.items():
             request.add_unredirected_header(name, value)
-        try:
-            with _OPENER.open(request, timeout=_SECONDS) as response:
-                return parse(response.read(MAX_RECORD_BYTES))
-        except urllib.error.HTTPError as error:
-            if error.code == 404:
-                return None
-            if error.code in (401, 403):
-                problem = f"{self.name} refused the credentials in {self.variables}"
-                raise UserError(problem, file=self.base) from error
-            raise UserError(f"{self.name} answered with status {error.code}", file=self.base) from error
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self.name} cannot be read: {error}", file=self.base) from error
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with _OPENER.open(request, timeout=_SECONDS) as response:
+                    return parse(response.read(MAX_RECORD_BYTES))
+            except urllib.error.HTTPError as error:
+                if error.code == 404:
+                    return None
+                if error.code not in _BUSY or attempt == _ATTEMPTS:
+                    raise self._refused(error.code) from error
+                time.sleep(_pause(error.headers.get("Retry-After"), attempt))
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                raise UserError(f"{self.name} cannot be read: {error}", file=self.base) from error
+        raise AssertionError("the last attempt returns or raises")
+
+    def _refused(self, status: int) -> UserError:
+        if status in (401, 403):
+            return UserError(f"{self.name} refused the credentials in {self.variables}", file=self.base)
+        return UserError(f"{self.name} answered with status {status}", file=self.base)
+
+    def pages(self, ask: Callable[[Any], Any], cursor: str) -> Iterator[Any]:
+        """Page after page: `ask` gets what stands at `cursor` in the page before, None for the first one.
+
+        Raises:
+            UserError: there is no end to them.
+        """
+        following: Any = None
+        for _ in range(_PAGES):
+            page = ask(following)
+            yield page
+            following = fields.first(page, cursor)
+            if not following:
+                return
+        raise UserError(f"{self.name} gave more than {_PAGES} pages", file=self.base)
+
+
+def _pause(retry_after: str | None, attempt: int) -> float:
+    """Seconds to wait before asking again: as the server says, else a little longer each time."""
+    asked = as_float(retry_after)
+    return min(_LONGEST_PAUSE, max(0.0, asked if asked is not None else 2.0**attempt / 2))
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -102,6 +136,9 @@ def _secret(name: str, address: str) -> str:
     value = os.environ.get(name)
     if not value:
         raise UserError(f"the environment variable {name} is not set", file=address)
+    value = value.strip()
+    if not (value.isascii() and value.isprintable()):
+        raise UserError(f"the environment variable {name} holds characters that no key has", file=address)
     return value
 
 
@@ -127,14 +164,12 @@ def _langfuse(trace_id: str, address: str) -> Iterator[Any]:
 
 
 def _observations(api: _Api, **query: str) -> Iterator[dict[str, Any]]:
-    cursor: dict[str, str] = {}
-    for _ in range(_PAGES):
-        page = api.get("v2/observations", fields=_LANGFUSE_FIELDS, limit="1000", **query, **cursor)
+    def ask(cursor: Any) -> Any:
+        more = {"cursor": str(cursor)} if cursor else {}
+        return api.get("v2/observations", fields=_LANGFUSE_FIELDS, limit="1000", **query, **more)
+
+    for page in api.pages(ask, "meta.cursor"):
         yield from _rows(page, "data")
-        following = page.get("meta", {}).get("cursor") if isinstance(page, Mapping) else None
-        if not following:
-            return
-        cursor = {"cursor": str(following)}
 
 
 def _older_langfuse(api: _Api, trace_id: str, address: str) -> Iterator[Any]:
@@ -159,25 +194,20 @@ def _langsmith(run_id: str, address: str) -> Iterator[Any]:
     run = api.get(f"runs/{urllib.parse.quote(run_id, safe='')}")
     if not isinstance(run, Mapping):
         raise UserError("LangSmith knows no such run", file=address)
-    extra = run.get("extra")
-    metadata = extra.get("metadata") if isinstance(extra, Mapping) else None
-    thread = next((metadata[key] for key in _LANGSMITH_THREADS if metadata.get(key)), None) if metadata else None
+    thread = fields.text(fields.first(run, "extra.metadata"), *_LANGSMITH_THREADS)
     yield from _runs(api, {"trace": run.get("trace_id") or run_id})
     if thread is not None and run.get("session_id"):
         keys = json.dumps(list(_LANGSMITH_THREADS))
-        same = f"and(in(metadata_key, {keys}), eq(metadata_value, {json.dumps(str(thread))}))"
+        same = f"and(in(metadata_key, {keys}), eq(metadata_value, {json.dumps(thread)}))"
         yield from _runs(api, {"session": [run["session_id"]], "filter": same})
 
 
 def _runs(api: _Api, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    cursor: dict[str, Any] = {}
-    for _ in range(_PAGES):
-        page = api.post("runs/query", {**query, **cursor})
+    def ask(cursor: Any) -> Any:
+        return api.post("runs/query", {**query, **({"cursor": cursor} if cursor else {})})
+
+    for page in api.pages(ask, "cursors.next"):
         yield from _rows(page, "runs")
-        following = page.get("cursors", {}).get("next") if isinstance(page, Mapping) and page.get("cursors") else None
-        if not following:
-            return
-        cursor = {"cursor": following}
 
 
 def _rows(page: Any, key: str) -> list[dict[str, Any]]:

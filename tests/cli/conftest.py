@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,13 @@ class Program:
         assert result.exit_code == code, result.output
         return result
 
+    def pytest(self, *arguments: str, code: int = 0) -> str:
+        """What pytest prints in the folder, in a process of its own; it must end with this code."""
+        command = [sys.executable, "-m", "pytest", *arguments, "-p", "no:cacheprovider"]
+        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
     def mistake(self, *arguments: str) -> str:
         """What the program says of a mistake; it must be one."""
         result = self(*arguments, code=2)
@@ -41,6 +50,25 @@ def program_in(tmp_path, tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     return Program(tmp_path)
+
+
+@pytest.fixture
+def replayed(program_in):
+    """The project that `init` writes, replayed on its two variants."""
+    program_in("init")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "golden/",
+        "--llmreplay-baseline",
+        "v1",
+        "-q",
+        "-p",
+        "no:hypothesispytest",
+    ]
+    subprocess.run(command, cwd=program_in.root, check=True, capture_output=True)
+    return program_in
 
 
 def conversation(conversation_id, text="where is my order 4417?", **columns):

@@ -1,27 +1,7 @@
 import subprocess
 import sys
 
-import pytest
-
 from pytest_llmreplay.store.cases import find_case, rewrite_cases
-
-
-@pytest.fixture
-def replayed(program_in):
-    program_in("init")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "golden/",
-        "--llmreplay-baseline",
-        "v1",
-        "-q",
-        "-p",
-        "no:hypothesispytest",
-    ]
-    subprocess.run(command, cwd=program_in.root, check=True, capture_output=True)
-    return program_in
 
 
 def the_case(program_in):

@@ -1,29 +1,7 @@
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
-
-import pytest
 
 from tests.cli.test_compare import jsonl
 from tests.compare.build import many, rows
-
-
-@pytest.fixture
-def replayed(program_in):
-    program_in("init")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "golden/",
-        "--llmreplay-baseline",
-        "v1",
-        "-q",
-        "-p",
-        "no:hypothesispytest",
-    ]
-    subprocess.run(command, cwd=program_in.root, check=True, capture_output=True)
-    return program_in
 
 
 def test_the_page_of_the_last_run_shows_the_conversation_of_the_golden_file(replayed):

@@ -73,6 +73,8 @@ def test_an_answer_with_tool_calls_and_what_it_took(ask):
 @pytest.mark.parametrize(
     ("response", "code", "retryable"),
     [
+        (status(408), "timeout", True),
+        (status(409), "conflict", True),
         (status(429), "rate_limited", True),
         (status(500), "server_error", True),
         (status(503), "overloaded", True),

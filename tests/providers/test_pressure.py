@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_llmreplay.model.errors import InfrastructureError, NotRun
 from pytest_llmreplay.providers.budget import Budget
-from pytest_llmreplay.providers.pressure import Clock, Gate, Pressure, Spent
+from pytest_llmreplay.providers.pressure import Clock, Gate, Pressure, Spent, begin_trial
 from pytest_llmreplay.providers.trouble import clean_message, retry_after_seconds
 
 
@@ -48,20 +48,91 @@ def send(answers, *, wait_s=60.0, budget=None, clock=None):
     return asyncio.run(pressure.send(ask, lambda _: Spent(10, 0.25))), len(asked)
 
 
+def moments(answers, **settings):
+    """When it was asked, in seconds from the start."""
+    fake = FakeClock()
+    seen = []
+
+    async def ask():
+        seen.append(fake.time)
+        answer = answers[min(len(seen), len(answers)) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    pressure = Pressure(gate(clock=fake.clock()), Budget(), wait_s=60.0, clock=fake.clock())
+    asyncio.run(pressure.send(ask, lambda _: Spent()))
+    return seen
+
+
 def passing(retry_after=None, code="server_error"):
     return InfrastructureError("down", code=code, retryable=True, retry_after=retry_after)
 
 
 def test_passing_trouble_is_asked_again_with_growing_pauses():
-    clock = FakeClock()
-    assert send([passing(), passing(), passing(), "yes"], clock=clock) == ("yes", 4)
-    assert clock.slept == [0.25, 0.5, 1.0]
+    assert moments([passing(), passing(), passing(), "yes"]) == [0, 0.25, 0.75, 1.75]
 
 
 def test_retry_after_is_obeyed():
-    clock = FakeClock()
-    send([passing(retry_after=7.0), "yes"], clock=clock)
-    assert clock.slept == [7.0]
+    assert moments([passing(retry_after=7.0), "yes"]) == [0, 7.0]
+
+
+def test_a_server_that_asks_for_no_pause_is_not_asked_without_one():
+    assert moments([passing(retry_after=0.0), passing(retry_after=0.0), "yes"]) == [0, 0.25, 0.75]
+
+
+def test_a_request_without_an_answer_in_time_is_asked_again_with_the_time_out_as_long_as_the_wait():
+    fake = FakeClock()
+    asked = []
+
+    async def ask():
+        asked.append(fake.time)
+        if len(asked) == 1:
+            fake.time += 60
+            raise InfrastructureError("no answer", code="timeout", retryable=True)
+        return "yes"
+
+    pressure = Pressure(gate(clock=fake.clock()), Budget(), wait_s=60.0, clock=fake.clock())
+    assert asyncio.run(pressure.send(ask, lambda _: Spent())) == "yes"
+
+
+def test_the_deadline_holds_for_all_requests_of_a_trial():
+    """Each request is in trouble for 40 s: the first is waited for, and of the second only what is left of the 60."""
+    fake = FakeClock()
+    pressure = Pressure(gate(clock=fake.clock()), Budget(), wait_s=60.0, clock=fake.clock())
+
+    async def request():
+        first = fake.time
+
+        async def ask():
+            if fake.time < first + 40:
+                raise passing(retry_after=5.0)
+            return "yes"
+
+        return await pressure.send(ask, lambda _: Spent())
+
+    async def trial():
+        begin_trial()
+        assert await request() == "yes"
+        with pytest.raises(InfrastructureError, match="down"):
+            await request()
+
+    asyncio.run(trial())
+    assert 40 < fake.time <= 60
+
+
+def test_a_stopped_run_ends_long_pauses():
+    fake = FakeClock()
+    budget = Budget()
+
+    async def ask():
+        budget.stop()
+        raise passing(retry_after=50.0)
+
+    pressure = Pressure(gate(clock=fake.clock()), budget, wait_s=60.0, clock=fake.clock())
+    with pytest.raises(NotRun):
+        asyncio.run(pressure.send(ask, lambda _: Spent()))
+    assert fake.time < 1
 
 
 def test_final_trouble_is_asked_once():
@@ -182,12 +253,32 @@ def test_rates_hold_over_a_sliding_minute(rates):
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"),
-    [(None, None), ("", None), ("3", 3.0), ("-2", 0.0), ("soon", None), ("Sun, 22 Nov 2026 10:00:30 GMT", 30.0)]
-    + [("Sun, 22 Nov 2026 09:00:00 GMT", 0.0)],
+    ("headers", "seconds"),
+    [({}, None), ({"Retry-After": ""}, None), ({"Retry-After": "3"}, 3.0), ({"retry-after": "3"}, 3.0)]
+    + [({"Retry-After": "-2"}, 0.0), ({"Retry-After": "soon"}, None), ({"Retry-After": "nan"}, 0.0)]
+    + [
+        ({"Retry-After": "Sun, 22 Nov 2026 10:00:30 GMT"}, 30.0),
+        ({"Retry-After": "Sun, 22 Nov 2026 09:00:00 GMT"}, 0.0),
+    ]
+    + [({"Retry-After": "Sun, 22 Nov 99999999 09:00:00 GMT"}, None)],
 )
-def test_retry_after_in_seconds_or_as_a_date(header, seconds):
-    assert retry_after_seconds(header, datetime(2026, 11, 22, 10, tzinfo=UTC)) == seconds
+def test_retry_after_in_seconds_or_as_a_date(headers, seconds):
+    assert retry_after_seconds(headers, datetime(2026, 11, 22, 10, tzinfo=UTC)) == seconds
+
+
+@pytest.mark.parametrize("hour", [0, 7, 23])
+def test_a_date_is_read_by_the_clock_of_the_server_whatever_the_time_here(hour):
+    headers = {"Retry-After": "Sun, 22 Nov 2026 10:00:30 GMT", "Date": "Sun, 22 Nov 2026 10:00:10 GMT"}
+    assert retry_after_seconds(headers, datetime(2026, 11, 22, hour, tzinfo=UTC)) == 20.0
+
+
+def test_messages_carry_no_credentials_of_the_environment_or_in_urls(monkeypatch):
+    monkeypatch.setenv("SHOP_API_TOKEN", "planted-in-environment")
+    said = clean_message(
+        "bad planted-in-environment at https://h/x?api_key=planted-in-url&a=1, Authorization: Bearer planted-bearer"
+    )
+    assert "planted" not in said
+    assert "a=1" in said
 
 
 def test_messages_carry_no_credentials():

@@ -1,11 +1,14 @@
 import asyncio
+import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pytest_llmreplay.model.conversation import Message, Tool
+from pytest_llmreplay.model.conversation import Message, Tool, ToolCall
 from pytest_llmreplay.model.errors import RecordingMissing
 from pytest_llmreplay.model.ports import ModelRequest
-from pytest_llmreplay.providers.recorded import RecordedProvider
+from pytest_llmreplay.providers.recorded import RecordedProvider, recording_key
 from tests.fakes import FakeProvider, FakeRecordings, calls, says
 
 REQUEST = ModelRequest(
@@ -49,6 +52,63 @@ def test_the_key_does_not_depend_on_the_order_of_keys():
     ask(recordings)
     same = ModelRequest("m", REQUEST.messages, (Tool("look", parameters='{"b": 2, "a": 1}'),), {"temperature": 0})
     assert not ask(recordings, request=same).live
+
+
+# Few words and values, so that requests which are nearly alike come often.
+WORDS = st.sampled_from(["", "a", "b", "1", "a b", "\ud800"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from([0.0, -0.0, 1.0, 0.5]) | WORDS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=6,
+)
+MESSAGES = st.builds(
+    Message,
+    st.sampled_from(["user", "tool", "assistant"]),
+    st.none() | WORDS,
+    tool_calls=st.lists(st.builds(ToolCall, WORDS, WORDS, WORDS), max_size=2).map(tuple),
+    tool_call_id=st.none() | WORDS,
+    name=st.none() | WORDS,
+)
+SCHEMAS = st.dictionaries(WORDS, VALUES, max_size=3)
+ASKED = st.tuples(
+    st.sampled_from(["m", "n"]), st.lists(MESSAGES, max_size=2), st.lists(st.tuples(WORDS, SCHEMAS), max_size=2),
+    st.dictionaries(WORDS, VALUES, max_size=3), st.sampled_from(["p", "q"]), st.integers(1, 2),
+)  # fmt: skip
+
+
+def key_of(asked, order=lambda value: value):
+    model, messages, tools, params, provider, trial = asked
+    offered = tuple(Tool(name, parameters=json.dumps(order(schema))) for name, schema in tools)
+    return recording_key(ModelRequest(model, tuple(messages), offered, order(params)), provider=provider, trial=trial)
+
+
+def exactly(value):
+    """What tells two values apart as JSON does: 1, 1.0 and true differ, the order of keys does not count."""
+    if isinstance(value, dict):
+        return frozenset((key, exactly(item)) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return tuple(exactly(item) for item in value)
+    return repr(value)
+
+
+def turned_round(value):
+    if isinstance(value, dict):
+        return {key: turned_round(value[key]) for key in reversed(value)}
+    return [turned_round(item) for item in value] if isinstance(value, list) else value
+
+
+@given(ASKED, ASKED)
+def test_keys_differ_exactly_when_the_requests_do(one, other):
+    assert (key_of(one) == key_of(other)) == (exactly(one) == exactly(other))
+
+
+@given(ASKED, st.data())
+def test_any_change_of_a_part_changes_the_key_and_another_order_of_keys_does_not(asked, data):
+    place = data.draw(st.integers(0, len(asked) - 1))
+    other = data.draw(ASKED)
+    changed = (*asked[:place], other[place], *asked[place + 1 :])
+    assert (key_of(asked) == key_of(changed)) == (exactly(asked) == exactly(changed))
+    assert key_of(asked, turned_round) == key_of(asked)
 
 
 def test_none_never_asks():

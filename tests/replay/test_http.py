@@ -6,53 +6,17 @@ import json
 import pytest
 from aiohttp import web
 
-from pytest_llmreplay.model.errors import InfrastructureError, UserError
+from pytest_llmreplay.model.errors import InfrastructureError, RecordingMissing, UserError
 from pytest_llmreplay.model.variant import Environment, HttpTarget, ReplaySettings, Variant
 from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.providers.pressure import Clock, Gate, Pressure
 from pytest_llmreplay.replay.targets.http import HttpTurns, refuse_unless_accepted
+from pytest_llmreplay.replay.targets.recorded import RecordedTurns
 from pytest_llmreplay.replay.turns import TurnReplayer
+from tests.application import Application
+from tests.fakes import FakeRecordings
 from tests.loopback import serving
 from tests.replay.test_turns import case
-
-
-class Application:
-    """A small chatbot with log-in, session, memory and streaming."""
-
-    def __init__(self):
-        self.said = {}
-        self.seen = []
-
-    def routes(self):
-        return [web.post("/login", self.login), web.post("/chat", self.chat), web.post("/stream", self.stream)]
-
-    async def login(self, request):
-        if request.headers.get("Authorization") != "Bearer token-123456":
-            return web.json_response({"error": "who are you? token-123456"}, status=401)
-        session = f"s{len(self.said)}"
-        self.said[session] = []
-        response = web.json_response({"data": {"session": {"id": session}}})
-        response.set_cookie("sid", session)
-        return response
-
-    async def chat(self, request):
-        body = await request.json()
-        session = request.cookies.get("sid")
-        if session is None or body.get("session") != session:
-            return web.json_response({"error": "no session"}, status=403)
-        self.said[session].append(body["text"])
-        self.seen.append(body)
-        calls = [{"tool": "look", "input": {"n": len(self.said[session])}}]
-        return web.json_response({"reply": {"text": f"you said {self.said[session]}"}, "trace": calls})
-
-    async def stream(self, request):
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        for word in ("all ", "is ", "well"):
-            await response.write(f"data: {json.dumps({'delta': word})}\n\n".encode())
-        await response.write(b"data: [DONE]\n\n")
-        return response
-
 
 SESSION = {"open": {"url": "{base}/login", "headers": {"Authorization": "Bearer ${TOKEN}"}}, "id": "data.session.id"}
 CHAT = {
@@ -65,12 +29,14 @@ CHAT = {
 }
 
 
-def replay(target, mode="conversation", application=None, token="token-123456"):
+def replay(target, mode="conversation", application=None, token="token-123456", recordings=None, record="new_episodes"):
     application = application or Application()
     with serving(application.routes()) as base:
         config = HttpTarget.model_validate(json.loads(json.dumps(target).replace("{base}", base)))
         gate = Gate(5, requests_per_minute=None, tokens_per_minute=None, clock=Clock())
         turns = HttpTurns(config, Pressure(gate, Budget(), wait_s=1), lambda text: text.replace("${TOKEN}", token))
+        if recordings is not None:
+            turns = RecordedTurns(turns, recordings, record, "app 1", one_session=True)
         variant = Variant("v", config, replay=ReplaySettings(mode=mode))
 
         async def main():
@@ -107,9 +73,45 @@ def test_the_recorded_history_can_be_given_where_the_api_takes_it():
     ]
 
 
+def answers(trajectory):
+    return [turn.answer for turn in trajectory.turns]
+
+
+def test_a_conversation_comes_from_its_recording_as_a_whole():
+    recordings, application = FakeRecordings(), Application()
+    first = replay(CHAT, application=application, recordings=recordings)
+    again = replay(CHAT, application=application, recordings=recordings, record="none")
+    assert answers(again) == answers(first)
+    assert len(application.seen) == 2
+    assert again.usage.live_steps == 0
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_recording_that_a_kill_cut_between_two_turns_is_not_used_in_part(lost):
+    """Turn 2 asked in a new session would be answered without turn 1."""
+    recordings, application = FakeRecordings(), Application()
+    replay(CHAT, application=application, recordings=recordings)
+    del recordings.records[list(recordings.records)[lost]]
+    trajectory = replay(CHAT, application=application, recordings=recordings)
+    assert answers(trajectory) == ["you said ['one']", "you said ['one', 'two']"]
+    assert trajectory.usage.live_steps == 2
+    assert len(trajectory.tool_answers) == 2
+    assert answers(replay(CHAT, recordings=recordings, record="none")) == answers(trajectory)
+
+
+def test_a_turn_that_is_not_recorded_names_the_nearest_recording():
+    recordings = FakeRecordings()
+    replay(CHAT, recordings=recordings)
+    del recordings.records[list(recordings.records)[1]]
+    with pytest.raises(RecordingMissing, match="turn 2 is not recorded; the nearest recording differs in messages"):
+        replay(CHAT, recordings=recordings, record="none")
+
+
 def test_a_stream_is_put_together():
-    target = {**CHAT, "url": "{base}/stream", "session": None, "response": {"answer": "delta", "stream": "sse"}}
-    assert replay(target).answer == "all is well"
+    response = {**CHAT["response"], "answer": "delta", "stream": "sse"}
+    trajectory = replay({**CHAT, "url": "{base}/stream", "response": response})
+    assert trajectory.answer == "you said ['one', 'two'] "
+    assert [call.arguments for turn in trajectory.turns for call in turn.calls] == ['{"n": 1}', '{"n": 2}']
 
 
 @pytest.mark.parametrize(
@@ -128,10 +130,33 @@ def test_trouble_is_one_sentence(changes, sentence):
     assert sentence in str(caught.value)
 
 
-def test_refused_credentials_are_not_shown():
-    with pytest.raises(InfrastructureError) as caught:
-        replay(CHAT, token="token-654321")
+def test_refused_credentials_are_not_shown_though_the_application_repeats_them():
+    planted = {**SESSION["open"], "url": "{base}/login?api_key=${TOKEN}"}
+    with pytest.raises(InfrastructureError, match="who are you, Bearer") as caught:
+        replay({**CHAT, "session": {**SESSION, "open": planted}}, token="token-654321")
     assert "654321" not in str(caught.value)
+
+
+def test_a_login_by_form_gives_its_cookie_with_a_redirect():
+    form = {"open": {"url": "{base}/form"}, "id": "data.session.id"}
+    trajectory = replay({**CHAT, "session": form})
+    assert trajectory.answer == "you said ['one', 'two']"
+
+
+def test_cookies_of_a_session_are_not_shown():
+    class Talkative(Application):
+        async def chat(self, request):
+            return web.json_response({"error": f"bad {request.cookies['sid']}"}, status=400)
+
+        async def login(self, request):
+            self.said["planted-cookie"] = []
+            response = web.json_response({"data": {"session": {"id": "planted-session"}}})
+            response.set_cookie("sid", "planted-cookie")
+            return response
+
+    with pytest.raises(InfrastructureError, match="HTTP 400") as caught:
+        replay(CHAT, application=Talkative())
+    assert "planted" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from pytest_llmreplay.report.github import annotation_lines, fenced
+from pytest_llmreplay.report.fence import fenced
+from pytest_llmreplay.report.github import annotation_lines
 from pytest_llmreplay.report.markdown import LONGEST, MARKER, code, escaped, markdown_text
 from tests.compare.build import many, rows
 from tests.report.made import CONTROL, EVIL, compared, decided, hostile_rows, many_red

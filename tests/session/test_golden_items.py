@@ -236,3 +236,24 @@ def test_a_run_says_what_produced_it(project):
     assert set(info["variants"]) == {"v1", "v2"}
     assert info["variants"]["v1"]["file"] == "configs/v1.yaml"
     assert info["versions"]["pytest"] == pytest.__version__
+
+
+def test_on_github_what_a_model_wrote_is_fenced(project, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    project.variant("v3", "bot:answer_worse")
+    bot = project.root / "bot.py"
+    bot.write_text(bot.read_text().replace("I do not know.", "no\\n::error::not a command"))
+    project.golden(*CASES)
+    expect = {"answer": {"equals": "yes"}}
+    project.golden(make_case("easy-3", "easy", "order", kind="control", expect=expect), name="more.parquet")
+    result = project.run("golden", "--llmreplay-variant", "configs/v3.yaml")
+    fence, loose, fenced = None, [], []
+    for line in result.outlines:
+        if fence is None and line.startswith("::stop-commands::"):
+            fence = line.removeprefix("::stop-commands::")
+        elif line == f"::{fence}::":
+            fence = None
+        else:
+            (loose if fence is None else fenced).append(line)
+    assert any("::error::not a command" in line for line in fenced)
+    assert not any(line.lstrip().startswith("::") for line in loose)

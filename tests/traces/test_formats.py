@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,18 @@ def one(tmp_path, *records, **options):
     assert problems == []
     assert len(conversations) == 1
     return conversations[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "formats"), [("sharegpt", ["sharegpt"] * 2), ("openai_finetune", ["plain", "openai_finetune"])]
+)
+def test_described_rows(name, formats):
+    conversations, problems = read(Path(__file__).parent / "described" / name)
+    assert problems == []
+    assert sorted(conversation.format for conversation in conversations) == sorted(formats)
+    whole = next(conversation for conversation in conversations if conversation.tools)
+    assert whole.tools[0].name == "find"
+    assert whole.messages[-1].content == "On its way."
 
 
 def test_sharegpt(tmp_path):

@@ -9,9 +9,12 @@ from tests.shared_data import SHARED
 from tests.traces.mutations import check, mutated_bytes, samples, spoil
 
 CAPTURES = Path(__file__).parent / "captures"
+DESCRIBED = Path(__file__).parent / "described"
+"""Formats that have no SDK to capture: rows as their descriptions have them."""
 SAMPLES = SHARED / "samples"
 FOLDERS = [
     *sorted(CAPTURES.iterdir()),
+    *sorted(DESCRIBED.iterdir()),
     *(sorted(path for path in SAMPLES.iterdir() if path.is_dir()) if SAMPLES.exists() else ()),
 ]
 COUNT = 25

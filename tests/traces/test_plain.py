@@ -74,8 +74,20 @@ def test_messages_and_tools_may_be_json_text_or_nested(tmp_path):
     (one,), _ = read(nested)
     (two,), _ = read(text)
     assert one.messages == two.messages
+    calls_as_text = [m | ({"tool_calls": json.dumps(m["tool_calls"])} if "tool_calls" in m else {}) for m in MESSAGES]
+    (three,), _ = read(write_lines(tmp_path / "calls.jsonl", {"id": "a", "messages": calls_as_text}))
+    assert three.messages == one.messages
     assert one.tools == two.tools
     assert one.tools[0].parameters == '{"type": "object"}'
+
+
+@pytest.mark.parametrize("tool", [{"type": "function", "parameters": "get_order"}, {"name": "f", "parameters": "{"}])
+def test_a_schema_that_is_not_json_is_said(tmp_path, tool):
+    conversations, problems = read(
+        write_lines(tmp_path / "a.jsonl", {"id": "a", "messages": MESSAGES, "tools": [tool]})
+    )
+    assert conversations == []
+    assert "tool 1: the parameters of tool 'f" in str(problems[0])
 
 
 def test_nulls_that_structs_fill_in_are_dropped(tmp_path):

@@ -1,4 +1,4 @@
-"""Object stores, through pyarrow's file systems; here a folder of this machine plays the store."""
+"""Object stores, through pyarrow's file systems: a folder of this machine plays the store, or a server over loopback."""
 
 import json
 
@@ -9,6 +9,8 @@ import pytest
 
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.traces import open_log
+from tests.loopback import serving
+from tests.traces.object_store import ObjectStore
 from tests.traces.problems import read
 
 MESSAGES = [{"role": "user", "content": "hi"}]
@@ -50,8 +52,68 @@ def test_objects_folders_and_patterns(bucket):
     assert opened.lookup("1", 1).conversation_id == "1"
 
 
+def test_globs_name_files_and_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for day in ("2026-03-01", "2026-03-02", "2026-04-01"):
+        (tmp_path / day / "eu").mkdir(parents=True)
+        (tmp_path / day / "eu" / "a.jsonl").write_text(json.dumps({"id": day, "messages": MESSAGES}))
+    (tmp_path / "2026-03-gone").symlink_to(tmp_path / "nowhere")
+    for pattern in ("2026-03-*", "2026-03-*/", "2026-03-*/eu", "2026-03-*/**", "2026-03-*/**/*.jsonl"):
+        assert [c.conversation_id for c in read(pattern)[0]] == ["2026-03-01", "2026-03-02"], pattern
+    with pytest.raises(UserError, match="no such file or folder"):
+        read("2027-*")
+
+
 def test_what_is_not_there(bucket):
     with pytest.raises(UserError, match="no such object or folder"):
         read("s3://bucket/none.parquet")
     with pytest.raises(UserError, match="cannot be reached: no such store"):
         read("gcs://bucket/x")
+
+
+PARQUET = pa.BufferOutputStream()
+pq.write_table(
+    pa.Table.from_pylist([{"id": str(n), "messages": json.dumps(MESSAGES), "reward": n} for n in range(3)]), PARQUET
+)
+CALL = {
+    "conversation_id": "b",
+    "request": {"messages": MESSAGES},
+    "response": {"choices": [{"message": {"role": "assistant", "content": "ho"}}]},
+}
+
+
+@pytest.fixture
+def store(monkeypatch):
+    """An S3 of two days and a note, reached as a person would: by environment variables."""
+    objects = {
+        "our-logs/2026-03-01/a.parquet": PARQUET.getvalue().to_pybytes(),
+        "our-logs/2026-03-02/b.jsonl": json.dumps(CALL).encode(),
+        "our-logs/2026-03-02/notes.txt": b"hello",
+    }
+    store = ObjectStore(objects)
+    with serving(store.routes()) as url:
+        for name, value in {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "id",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield store
+
+
+def test_s3_over_the_network(store):
+    assert [c.conversation_id for c in read("s3://our-logs/2026-03-01/a.parquet")[0]] == ["0", "1", "2"]
+    assert store.ranges, "a Parquet file is read in parts"
+    conversations, problems = read("s3://our-logs")
+    assert [c.conversation_id for c in conversations] == ["0", "1", "2", "b"]
+    assert [str(problem) for problem in problems] == [
+        "s3://our-logs/2026-03-02/notes.txt: no reader knows this file: it holds no records"
+    ]
+    assert [c.conversation_id for c in read("s3://our-logs/2026-03-02/*.jsonl")[0]] == ["b"]
+    assert [c.conversation_id for c in read("s3://our-logs/2026-03-0*/", where="format = 'openai_chat_logs'")[0]] == [
+        "b"
+    ]
+    with pytest.raises(UserError, match="no such object or folder"):
+        read("s3://our-logs/none.parquet")

@@ -76,8 +76,8 @@ def test_in_any_order_in_any_files_with_failures_and_repetitions(
         lines += calls
         for _ in range(failures):
             failed = order.choice(calls)
-            error = {"response": None, "error": {"type": "RateLimitError", "message": "429"}}
-            lines.append({**failed, **error, "timestamp": failed["timestamp"] - 0.5})
+            error = order.choice([{"error": {"type": "RateLimitError", "message": "429"}}, {}])
+            lines.append({**failed, **error, "response": None, "timestamp": failed["timestamp"] - 0.5})
         expected[plain(messages)] = len(calls)
     if repeated:
         lines.append(order.choice([line for line in lines if line["response"]]))
@@ -106,6 +106,25 @@ def test_a_call_that_failed_and_was_not_made_again_ends_the_conversation(tmp_pat
     assert conversation.error == "timeout"
     assert conversation.metadata["failed_calls"][0]["retried"] is False
     assert conversation.input_tokens == 20
+
+
+def test_a_turn_that_was_run_again_has_the_ids_of_the_second_run(tmp_path):
+    """The results that follow refer to them."""
+    messages = conversation_of(2, "x")
+    first, second = calls_of(messages, "x", ids={"session_id": "s"})[1:]
+    again = json.loads(json.dumps(second).replace('"c1"', '"other"'))
+    again["timestamp"] = second["timestamp"] + 1
+    (conversation,), _ = read(write(tmp_path / "log.jsonl", [first, again]))
+    assert conversation.messages == plain(json.loads(json.dumps(messages).replace('"c1"', '"other"')))
+
+
+def test_what_the_log_holds_of_an_answer_as_empty_may_stand_in_the_history(tmp_path):
+    messages = conversation_of(3, "x")
+    calls = calls_of(messages, "x", ids={"session_id": "s"})
+    calls[0]["response"]["choices"][0]["message"] = {"role": "assistant", "content": ""}
+    (conversation,), _ = read(write(tmp_path / "log.jsonl", calls))
+    assert conversation.messages == plain(messages)
+    assert "branches" not in conversation.metadata
 
 
 def test_an_answer_given_anew_replaces_the_first_one(tmp_path):

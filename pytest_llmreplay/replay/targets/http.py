@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     import aiohttp
 
 _MISSING = object()
+_COOKIES = "cookies"
+_SESSION = "session"
+_VARIABLE = re.compile(r"\$\{\w+\}")
 
 
 def refuse_unless_accepted(target: HttpTarget, replay: ReplaySettings, file: str) -> None:
@@ -57,7 +61,7 @@ class HttpTurns:
         self._config = config
         self._pressure = pressure
         self._fill = fill
-        self._client: aiohttp.ClientSession | None = None
+        self._connector: aiohttp.TCPConnector | None = None
 
     async def run_turn(self, context: TurnContext) -> TurnResult:
         """Send the user's message and read the answer.
@@ -66,10 +70,10 @@ class HttpTurns:
             InfrastructureError: there is no usable answer.
         """
         started = time.perf_counter()
-        if self._config.session is not None and "cookies" not in context.kept:
+        if self._config.session is not None and _COOKIES not in context.kept:
             opened = await self._send(self._config.session.open, context)
             if self._config.session.id is not None:
-                context.kept["session"] = _at(_json(opened, self._where), self._config.session.id, self._where)
+                context.kept[_SESSION] = _at(_json(opened, self._where), self._config.session.id, self._where)
         body = await self._send(self._config, context)
         usage = Usage(steps=1, live_steps=1, latency_s=time.perf_counter() - started)
         answer, calls = self._read(body)
@@ -79,20 +83,19 @@ class HttpTurns:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        if self._connector is not None:
+            await self._connector.close()
+            self._connector = None
 
     @property
     def _where(self) -> str:
         return without_credentials(self._config.url)
 
     async def _send(self, request: HttpRequest, context: TurnContext) -> bytes:
-        context.kept.setdefault("cookies", {})
         names = {
             "user": context.messages[-1].content or "",
             "messages": [message.to_openai() for message in context.messages],
-            "session": context.kept.get("session"),
+            "session": context.kept.get(_SESSION),
             "turn": context.number,
             "vars": dict(context.vars),
         }
@@ -108,28 +111,54 @@ class HttpTurns:
     async def _once(self, method: str, arguments: Mapping[str, Any], context: TurnContext) -> bytes:
         import aiohttp
 
-        if self._client is None:
-            timeout = aiohttp.ClientTimeout(total=self._config.timeout_s)
-            self._client = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), timeout=timeout)
-        secrets = [value for value in arguments["headers"].values() if len(value) > 3]
+        if self._connector is None:
+            self._connector = aiohttp.TCPConnector(limit=0)
+        timeout = aiohttp.ClientTimeout(total=self._config.timeout_s)
+        cookies = self._cookies(context)
         try:
-            async with self._client.request(method, cookies=context.kept["cookies"], **arguments) as response:
+            async with (
+                aiohttp.ClientSession(
+                    connector=self._connector, connector_owner=False, cookie_jar=cookies, timeout=timeout
+                ) as client,
+                client.request(method, **arguments) as response,
+            ):
                 body = await response.read()
-                context.kept["cookies"].update({name: morsel.value for name, morsel in response.cookies.items()})
                 if response.status >= 400:
-                    wait = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
+                    wait = retry_after_seconds(response.headers, datetime.now(UTC))
                     text = f"{self._where}: {body[:500].decode('utf-8', 'replace')}"
+                    secrets = self._secrets(arguments["headers"], context)
                     raise _final_unless_refused(status_error(response.status, text, retry_after=wait, secrets=secrets))
                 return body
         except TimeoutError as error:
             message = f"{self._where} gave no answer within {self._config.timeout_s:g} s"
             raise InfrastructureError(message, code="timeout") from error
         except aiohttp.ClientConnectorError as error:
+            secrets = self._secrets(arguments["headers"], context)
             message = clean_message(f"{self._where} cannot be reached: {error.strerror or error}", secrets)
             raise InfrastructureError(message, code="connection", retryable=True) from None
         except (aiohttp.ClientError, OSError) as error:
+            secrets = self._secrets(arguments["headers"], context)
             message = clean_message(f"{self._where}: {type(error).__name__}: {error}", secrets)
             raise InfrastructureError(message, code="connection") from None
+
+    def _cookies(self, context: TurnContext) -> aiohttp.CookieJar:
+        """The cookies of a trial, which live as long as its session."""
+        import aiohttp
+
+        jar: aiohttp.CookieJar | None = context.kept.get(_COOKIES)
+        if jar is None:
+            # An application behind a TLS proxy marks its cookies as secure even where it is asked directly.
+            url = self._fill(self._config.url)
+            jar = context.kept[_COOKIES] = aiohttp.CookieJar(unsafe=True, treat_as_secure_origin=url)
+        return jar
+
+    def _secrets(self, headers: Mapping[str, str], context: TurnContext) -> list[str]:
+        """What no message may show: environment variables, headers, cookies and the session's id."""
+        filled = [self._fill(name) for name in set(_VARIABLE.findall(self._config.model_dump_json()))]
+        sent = [value.rpartition(" ")[2] for value in headers.values()]
+        kept = [cookie.value for cookie in context.kept.get(_COOKIES) or ()]
+        found = [*filled, *sent, *kept, str(context.kept.get(_SESSION) or "")]
+        return sorted((text for text in found if len(text) > 3), key=len, reverse=True)
 
     def _read(self, body: bytes) -> tuple[str, tuple[ToolCall, ...]]:
         paths = self._config.response

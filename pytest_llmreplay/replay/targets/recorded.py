@@ -10,29 +10,35 @@ from pytest_llmreplay.model.conversation import Message, tools_json
 from pytest_llmreplay.model.errors import RecordingMissing
 from pytest_llmreplay.model.ports import Recordings
 from pytest_llmreplay.model.trajectory import ToolAnswer, Usage
-from pytest_llmreplay.providers.recorded import RecordMode
-from pytest_llmreplay.replay.turns import TurnContext, TurnResult, TurnTarget
+from pytest_llmreplay.providers.recorded import RecordMode, missing_sentence
+from pytest_llmreplay.replay.turns import ALL_LIVE, PartlyRecorded, TurnContext, TurnResult, TurnTarget
 
 _PROVIDER = "target"
+_RECORDED = "an earlier turn was recorded"
 
 
 class RecordedTurns:
     """Answers turns from recordings, has the target answer the rest and records it.
 
-    Only the first turn of a trial is looked up where a later one depends on what the target keeps between them.
+    Where turns share a session, they all come from recordings or are all live: a live turn in a new session would
+    answer without what was said before.
 
     Args:
         target: what answers.
         recordings: where turns are kept.
         mode: as for requests to a model.
         identity: stands for the target in its present version.
+        one_session: whether the target remembers earlier turns of a trial.
     """
 
-    def __init__(self, target: TurnTarget, recordings: Recordings, mode: RecordMode, identity: str) -> None:
+    def __init__(
+        self, target: TurnTarget, recordings: Recordings, mode: RecordMode, identity: str, *, one_session: bool
+    ) -> None:
         self._target = target
         self._recordings = recordings
         self._mode = mode
         self._identity = identity
+        self._one_session = one_session
 
     async def run_turn(self, context: TurnContext) -> TurnResult:
         """Answer the turn from the recording, else have the target answer it.
@@ -40,14 +46,20 @@ class RecordedTurns:
         Raises:
             RecordingMissing: the mode allows no request and nothing is recorded.
             InfrastructureError: the target gave no answer.
+            PartlyRecorded: earlier turns of this session came from recordings.
         """
         request = self._request(context)
         key = digest(request)
-        recorded = None if self._mode == "all" or context.kept else self._recordings.find(key)
+        recorded = None if self._mode == "all" or ALL_LIVE in context.kept else self._recordings.find(key)
         if recorded is not None:
+            context.kept[_RECORDED] = True
             return _result(recorded, context)
         if self._mode == "none" or (self._mode == "once" and self._recordings.had_any):
-            raise RecordingMissing(f"record mode is '{self._mode}' and turn {context.number} is not recorded")
+            raise RecordingMissing(missing_sentence(self._mode, f"turn {context.number}", request, self._recordings))
+        if self._one_session:
+            if _RECORDED in context.kept:
+                raise PartlyRecorded
+            context.kept[ALL_LIVE] = True
         before = len(context.tool_box.answers)
         result = await self._target.run_turn(context)
         response = _record(result, context.tool_box.answers[before:])

@@ -52,7 +52,18 @@ def read(span: RawSpan) -> Span:
         found["result"] = found["result"] or as_text(attributes.get("tool_response"))
     common = {**span.common(), **otel_genai.ids(attributes), "metadata": otel_genai.metadata(span)}
     name = LOGFIRE if span.scope.startswith("logfire") else NAME
-    return _span(span, name, {"kind": kind, **common, **found})
+    streamed = _streamed(span, found) if name == LOGFIRE and kind == "llm" else {}
+    return _span(span, name, {"kind": kind, **common, **found, **streamed})
+
+
+def _streamed(span: RawSpan, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Logfire writes the answer of a stream as a log of its own, when the stream has ended, with how long it took."""
+    if found["output"] is None:
+        return {"answer_apart": True}
+    took = fields.seconds(span.attributes.get("duration"))
+    if took is None or span.ended is None:
+        return {}
+    return {"started": span.ended - took, "latency_s": took}
 
 
 def _span(span: RawSpan, name: str, known: dict[str, Any]) -> Span:
@@ -107,7 +118,9 @@ def _logfire(span: RawSpan, request: Mapping[str, Any]) -> Span:
     if found["output"] is None and isinstance(combined, str):
         found["output"] = (Message("assistant", combined),)
     common = {**span.common(), **otel_genai.ids(span.attributes), "metadata": otel_genai.metadata(span)}
-    return _span(span, LOGFIRE, {**common, "kind": "llm", **found, "error": span.error or found.get("error")})
+    streamed = _streamed(span, found)
+    known = {**common, "kind": "llm", **found, **streamed, "error": span.error or found.get("error")}
+    return _span(span, LOGFIRE, known)
 
 
 def is_message(value: Any) -> bool:
