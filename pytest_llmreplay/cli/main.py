@@ -23,6 +23,7 @@ _COMMANDS: Mapping[str, str] = {
     "golden": "pytest_llmreplay.cli.golden:golden",
     "init": "pytest_llmreplay.cli.init:init",
     "local-model": "pytest_llmreplay.cli.local_model:local_model",
+    "monitor": "pytest_llmreplay.cli.monitor:monitor",
     "promote": "pytest_llmreplay.cli.promote:promote",
     "report": "pytest_llmreplay.cli.report:report",
     "signals": "pytest_llmreplay.cli.signals:signals",

@@ -107,6 +107,20 @@ class UserTurns:
                         found[here[at]] = UserTurn(log=self.logs[number], **row)
         return [found[place] for place in places]
 
+    def places(self, places: Sequence[int]) -> list[tuple[Path, int]]:
+        """The log and the row in it (from 0) of the conversations that the turns at some places are in."""
+        import numpy as np
+        import pyarrow.parquet as pq
+
+        positions = self.position[np.asarray(places, np.int64)]
+        owners = np.searchsorted(self.starts, positions, side="right") - 1
+        rows = np.zeros(len(positions), np.int64)
+        for number in np.unique(owners):
+            here = owners == number
+            column = pq.read_table(self.tables[number], columns=["row"])["row"].to_numpy()
+            rows[here] = column[positions[here] - self.starts[number]]
+        return [(self.logs[owner], int(row)) for owner, row in zip(owners, rows, strict=True)]
+
     def _positions_of(self, ids: Collection[str]) -> NDArray[np.int64]:
         import numpy as np
         import pyarrow as pa
