@@ -27,6 +27,10 @@ proof: .venv/dev.stamp
 		$(wildcard $(SHARED)/samples)
 	$(BIN)/python benchmarks/large_logs.py
 	$(BIN)/python benchmarks/redaction.py
+	$(BIN)/python benchmarks/signals.py --clean $(SHARED)/data/traces_sgd.parquet \
+		--judged $(SHARED)/data/traces_airline_tau1.parquet --judged $(SHARED)/data/traces_airline_tau2.parquet
+	$(BIN)/python benchmarks/mine.py --text 1GB --like
+	$(BIN)/python benchmarks/search.py --data $(SHARED)/data
 	$(BIN)/python benchmarks/faults.py
 	$(BIN)/python benchmarks/replay.py --bench $(SHARED)/bench
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import os
 import resource
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -58,7 +57,7 @@ def seconds(work: Callable[[], Any], times: int) -> float:
         began = time.perf_counter()
         work()
         taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
+    return sorted(taken)[len(taken) // 2]
 
 
 def bare(table: LogTable, columns: Sequence[str]) -> Callable[[], Any]:

@@ -67,7 +67,9 @@ def collection(name: str, data: Path, folder: Path, embedder: Embedder) -> Colle
     owner = np.unique(turns.conversation, return_inverse=True)[1]
     if owner[-1] + 1 != len(rows):
         raise ValueError("a conversation without a user turn")
-    return Collection([facts_of(row) for row in rows], [task_of(row) for row in rows], methods(space, embedder, texts, owner))
+    return Collection(
+        [facts_of(row) for row in rows], [task_of(row) for row in rows], methods(space, embedder, texts, owner)
+    )
 
 
 def facts_of(row: dict) -> set[str]:
@@ -164,7 +166,7 @@ def main() -> None:
     embedder: Embedder = static_embedder()
     if options.model:
         target = ModelTarget(type="model", model=options.model, max_concurrency=2, timeout_s=600)
-        embedder = LitellmEmbedder(target, Budget(max_cost_usd=1.0), api_base=options.api_base)
+        embedder = LitellmEmbedder(target, Budget(max_cost_usd=1.0), print, api_base=options.api_base)
     questions = HELD_OUT if options.questions == "held_out" else DEVELOPMENT
     with tempfile.TemporaryDirectory() as folder:
         collections = {name: collection(name, options.data, Path(folder), embedder) for name in FILES}
@@ -183,7 +185,8 @@ def show(questions: list[tuple[str, str, str]], collections: dict[str, Collectio
         print(f"{name:26} {precision:6.3f} {recall:10.3f}")
     print(f"\n{'--like by question':66} {'AP':>6} {'relevant':>9}")
     for (where, intent, question), (precision, _) in zip(questions, figures["--like"], strict=True):
-        print(f"{question:66} {precision:6.3f} {collections[where].relevant(intent).sum():5} of {len(collections[where].facts)}")
+        relevant = collections[where].relevant(intent)
+        print(f"{question:66} {precision:6.3f} {relevant.sum():5} of {len(relevant)}")
 
 
 if __name__ == "__main__":

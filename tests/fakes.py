@@ -69,3 +69,26 @@ def calls(*named: tuple[str, str]) -> Message:
 def _one_after_the_other(messages: Sequence[Message]) -> Callable[[ModelRequest], Message]:
     iterator = iter(messages)
     return lambda _request: next(iterator)
+
+
+class FakeEmbedder:
+    """The vector of a text is made of the counts of its letters; remembers what it was asked.
+
+    `stop_at` is a text at which it is interrupted, as by Ctrl-C.
+    """
+
+    def __init__(self, identity: str = "fake", *, stop_at: str | None = None) -> None:
+        self.identity = identity
+        self.asked: list[str] = []
+        self._stop_at = stop_at
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        import numpy as np
+
+        from pytest_llmreplay.providers.embeddings import unit
+
+        if self._stop_at in texts:
+            raise KeyboardInterrupt
+        self.asked.extend(texts)
+        letters = [[text.count(chr(97 + index)) for index in range(26)] for text in texts]
+        return unit(np.array(letters, np.float32).reshape(len(texts), 26))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,16 @@ _TELLING_CHARACTERS = 16
 
 @dataclass(frozen=True, slots=True)
 class Needles:
-    """What gives a customer away: ids and pseudonyms as words of their own, case ids, and whole texts."""
+    """What gives a customer away: ids and pseudonyms as words of their own, case ids, and whole texts.
+
+    `references` stand for texts that cases do not store; `reference_of` makes the one of a text.
+    """
 
     words: Collection[str]
     case_ids: Collection[str] = ()
     texts: Collection[str] = ()
+    references: Collection[str] = ()
+    reference_of: Callable[[str], str] = str
 
     def are_in(self, text: str) -> bool:
         """Whether a text speaks of the customer."""
@@ -33,6 +39,31 @@ class Needles:
         if any(re.search(_alone(word), folded) for word in bounded):
             return True
         return any(told in text for told in self.texts)
+
+    def refer_to(self, row: Any) -> bool:
+        """Whether a row holds a text for which one of the references stands."""
+        return bool(self.references) and any(self.reference_of(text) in self.references for text in _leaves(row))
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """The texts in a row that are long enough to tell customers apart, also inside of JSON."""
+    for text in _texts(value):
+        if text[:1] in ("{", "["):
+            try:
+                yield from _leaves(json.loads(text))
+            except (ValueError, RecursionError):
+                continue
+        elif len(text) >= _TELLING_CHARACTERS:
+            yield text
+
+
+def references_of(case: Case) -> set[str]:
+    """The references that stand for what the user wrote in a case."""
+    return (
+        {message.content or "" for message in case.messages if message.role == "user"}
+        if case.holds_references
+        else set()
+    )
 
 
 def _alone(word: str) -> str:
@@ -64,13 +95,40 @@ def other_files(project: Project) -> list[Path]:
     )
 
 
+def cache_files() -> list[Path]:
+    """Every file in which mining keeps a copy of a log, in the user's cache folder, for all projects alike."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    folder = (Path(home) if Path(home).is_absolute() else Path.home() / ".cache") / "pytest-llmreplay" / "mine"
+    return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+
+
+def cached_with(needles: Needles) -> list[Path]:
+    """The cached files that hold the customer, and those of which nobody can tell, such as vectors.
+
+    They are copies that are made again at need, so they go as a whole.
+    """
+    return [path for path in cache_files() if not _is_parquet(path) or _is_in_cache(path, needles)]
+
+
+def _is_in_cache(path: Path, needles: Needles) -> bool:
+    try:
+        return bool(rows_with(path, needles))
+    except UserError:
+        return True  # damaged: nobody can tell either
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
 def rows_with(path: Path, needles: Needles) -> list[int]:
     """The rows of a Parquet file that speak of the customer.
 
     Raises:
         UserError: the file cannot be read.
     """
-    return [number for number, row in enumerate(_rows(path)) if needles.are_in(row_text(row))]
+    return [number for number, row in enumerate(_rows(path)) if needles.are_in(row_text(row)) or needles.refer_to(row)]
 
 
 def row_text(value: Any) -> str:
@@ -110,6 +168,8 @@ def data_places(project: Project) -> Iterator[tuple[str, str]]:
         yield project.relative(path), f"{read.num_rows} {kind}{_unredacted(path) if kind == 'cases' else ''}"
     for path in other_files(project):
         yield project.relative(path), f"{path.stat().st_size} bytes"
+    for path in cache_files():
+        yield str(path), f"{path.stat().st_size} bytes, a copy of some project's log for find and triage"
     yield from _logs(project)
     yield from _caches()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,8 +13,10 @@ import click
 
 from pytest_llmreplay.cli.customer_data import (
     Needles,
+    cached_with,
     other_files,
     parquet_files,
+    references_of,
     remove_rows,
     row_text,
     rows_with,
@@ -37,7 +40,7 @@ _FAKED_ALIKE = ("email", "user_id", "session_id")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 def erase(user: str | None, trace: str | None, dry_run: bool, yes: bool) -> None:
-    """Remove a user or a conversation from cases, cassettes, recordings, runs and baseline, and write a receipt.
+    """Remove a user or a conversation from cases, cassettes, recordings, runs, baseline and caches; write a receipt.
 
     The caches of mining are emptied, whoever is in them: they can be made again. The history of the repository is not
     rewritten; the commits that still hold it are listed.
@@ -52,7 +55,7 @@ def erase(user: str | None, trace: str | None, dry_run: bool, yes: bool) -> None
     _seal(project)
     needles = _needles(project, wanted)
     found = {path: rows for path in parquet_files(project) if (rows := rows_with(path, needles))}
-    files = [path for path in other_files(project) if needles.are_in(_text(path))]
+    files = [path for path in other_files(project) if needles.are_in(_text(path))] + cached_with(needles)
     commits = list(_commits(project, needles))
     cached = len(user_caches().entries())
     for path, rows in found.items():
@@ -92,9 +95,15 @@ def _seal(project: Project) -> None:
 
 def _needles(project: Project, wanted: str) -> Needles:
     """The id and its pseudonyms, the cases that have one, and what was said in those cases."""
+    from pytest_llmreplay.promote import Hashes
+    from pytest_llmreplay.promote.redact import redaction_key
+
     words = {wanted, *_pseudonyms(project, wanted)}
     cases = [case for case in _cases(project) if _speaks_of(case, Needles(words))]
-    return Needles(words, {case.case_id for case in cases}, {text for case in cases for text in texts_of(case)})
+    texts = {text for case in cases for text in texts_of(case)}
+    # Without the key nobody can tell which text a reference stands for.
+    references = {reference for case in cases for reference in references_of(case)} if _has_key() else ()
+    return Needles(words, {case.case_id for case in cases}, texts, references, Hashes(redaction_key).of)
 
 
 def _speaks_of(case: Case, needles: Needles) -> bool:
@@ -117,12 +126,10 @@ def _cases(project: Project) -> Iterator[Case]:
 
 def _pseudonyms(project: Project, wanted: str) -> set[str]:
     """What stands for the value in redacted cases, whatever its kind; nothing where there is no key to tell."""
-    import os
-
     from pytest_llmreplay.config.redaction import load_redaction
-    from pytest_llmreplay.promote.redact import KEY_VARIABLE, KINDS, Pseudonyms, canonical, key_path, redaction_key
+    from pytest_llmreplay.promote.redact import KINDS, Pseudonyms, canonical, redaction_key
 
-    if KEY_VARIABLE not in os.environ and not key_path(os.environ).exists():
+    if not _has_key():
         click.echo("no redaction key is here, so only what holds the id itself is found", err=True)
         return set()
     key = redaction_key()
@@ -133,6 +140,13 @@ def _pseudonyms(project: Project, wanted: str) -> set[str]:
         fakes = Pseudonyms(lambda: key, fake=True)
         words |= {fakes.of(kind, spelling, wanted) for kind, spelling in kinds if kind in _FAKED_ALIKE}
     return words
+
+
+def _has_key() -> bool:
+    """Whether the redaction key is here; asking for it would make one."""
+    from pytest_llmreplay.promote.redact import KEY_VARIABLE, key_path
+
+    return KEY_VARIABLE in os.environ or key_path(os.environ).exists()
 
 
 def _text(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,7 +121,11 @@ def embedder_named(name: str, budget: Budget) -> Embedder:
         return static_embedder()
     target = model_target(name)
     api_base = None if target.api_base is None else fill_environment(target.api_base)
-    return LitellmEmbedder(target, budget, api_base=api_base)
+    return LitellmEmbedder(target, budget, partial(_tell_unpriced, target.model), api_base=api_base)
+
+
+def _tell_unpriced(model: str, why: str) -> None:
+    click.echo(printable(f"requests to {model} count 0 USD towards the budget: {why}"), err=True)
 
 
 def _confirm(

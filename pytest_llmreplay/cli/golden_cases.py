@@ -59,6 +59,20 @@ def check_sound(case: Case, file: str) -> None:
         parse_expectation(case.expect, file=file)
 
 
+def check_not_opened(project: Project, before: Case | None, after: Case, file: str) -> None:
+    """Refuse to open a draft by way of its text, where approver and promoter must differ.
+
+    Raises:
+        UserError: it was a draft, and would run.
+    """
+    drafted = before is not None and before.status == "draft"
+    if drafted and after.status in ("open", "fixed") and project.approver_differs:
+        raise UserError(
+            "approver and promoter must differ here, so only `golden approve` opens a draft",
+            file=file, key="status", value=after.status,
+        )  # fmt: skip
+
+
 def said_by(given: str | None) -> str:
     """Who approves or promotes.
 

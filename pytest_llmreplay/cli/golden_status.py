@@ -35,12 +35,14 @@ def approve(case_ids: tuple[str, ...], by: str | None, not_the_promoter: bool) -
     from pytest_llmreplay.promote import PROPOSED
 
     approver = said_by(by)
+    project = find_project(Path.cwd())
+    must_differ = not_the_promoter or project.approver_differs
     now = datetime.now(UTC).isoformat(timespec="seconds")
 
     def change(case: Case) -> Case:
         if case.status != "draft":
             raise UserError(f"is {case.status}, and only a draft is approved", file=case.case_id)
-        if not_the_promoter and case.provenance.promoted_by in (None, approver):
+        if must_differ and case.provenance.promoted_by in (None, approver):
             who = "nobody says who promoted it" if case.provenance.promoted_by is None else "it is your own promotion"
             raise UserError(f"{who}, and approver and promoter must differ", file=case.case_id)
         metadata = {name: value for name, value in case.metadata.items() if name != PROPOSED}
@@ -52,7 +54,7 @@ def approve(case_ids: tuple[str, ...], by: str | None, not_the_promoter: bool) -
         check_sound(approved, case.case_id)
         return approved
 
-    files = change_cases(find_project(Path.cwd()), case_ids, change)
+    files = change_cases(project, case_ids, change)
     click.echo(f"{len(case_ids)} cases approved by {approver}")
     click.echo(f"next: pytest {' '.join(files)}")
 

@@ -41,7 +41,7 @@ def export(what: tuple[str, ...], out: Path | None) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="The golden file for new cases; it must not exist.")
 def import_(files: tuple[Path, ...], out: Path | None) -> None:
     """Read cases from YAML: one that is known takes its own place, new ones go to --out."""
-    from pytest_llmreplay.cli.golden_cases import all_cases, change_cases, check_sound
+    from pytest_llmreplay.cli.golden_cases import all_cases, change_cases, check_not_opened, check_sound
     from pytest_llmreplay.config import find_project
     from pytest_llmreplay.store.cases import write_cases
 
@@ -54,6 +54,8 @@ def import_(files: tuple[Path, ...], out: Path | None) -> None:
     if repeated is not None:
         raise UserError(f"the case id '{repeated}' is read twice")
     known = {case.case_id: case for _, case in all_cases(project)}
+    for file, case in read:
+        check_not_opened(project, known.get(case.case_id), case, str(file))
     new = [case for _, case in read if case.case_id not in known]
     if new and out is None:
         raise UserError(f"{len(new)} cases are new", fix="say with --out where they go")
@@ -71,7 +73,7 @@ def import_(files: tuple[Path, ...], out: Path | None) -> None:
 @click.option("--from", "source", type=click.Path(path_type=Path, exists=True), help="Go on with this text.")
 def edit(case_id: str, source: Path | None) -> None:
     """Open a case in $EDITOR; what does not validate is refused, and the text is kept."""
-    from pytest_llmreplay.cli.golden_cases import change_cases, check_sound
+    from pytest_llmreplay.cli.golden_cases import change_cases, check_not_opened, check_sound
     from pytest_llmreplay.config import find_project
     from pytest_llmreplay.store.case_text import case_from_yaml, case_to_yaml
     from pytest_llmreplay.store.cases import find_case
@@ -88,6 +90,7 @@ def edit(case_id: str, source: Path | None) -> None:
         if edited.case_id != case_id:
             raise UserError("the id of a case is fixed", file=case_id, key="case_id", value=edited.case_id)
         check_sound(edited, case_id)
+        check_not_opened(project, case, edited, case_id)
     except LlmReplayError as error:
         kept = _keep(project, case_id, text)
         raise UserError(f"{error}; the text is kept: pytest-llmreplay golden edit {case_id} --from {kept}") from error

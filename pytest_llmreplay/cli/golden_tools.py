@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from pytest_llmreplay.model.conversation import calls_of
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import printable
 
 if TYPE_CHECKING:
     from pytest_llmreplay.model.case import Case
+    from pytest_llmreplay.promote import ToolMigration
 
 
 @click.command()
@@ -56,6 +59,7 @@ def migrate_tools(mapping: Path, dry_run: bool, yes: bool) -> None:
         for old, change in written.tools.items()
     }
     old: dict[str, Case] = {case.case_id: case for _, case in all_cases(project)}
+    _check_text_is_here(old.values(), changes, mapping)
     new = {case_id: migrated(case, changes) for case_id, case in old.items()}
     for case_id, case in new.items():
         if case != old[case_id]:
@@ -79,3 +83,20 @@ def migrate_tools(mapping: Path, dry_run: bool, yes: bool) -> None:
         click.confirm("Write them?", abort=True)
     change_cases(project, [i for i in new if new[i] != old[i]], lambda case: new[case.case_id])
     click.echo("next: pytest-llmreplay validate")
+
+
+def _check_text_is_here(cases: Iterable[Case], changes: Mapping[str, ToolMigration], mapping: Path) -> None:
+    """Refuse to map what is inside a text that is not stored; a new name is all that such a case can take.
+
+    Raises:
+        UserError: a case that holds references calls a tool whose arguments or results are mapped.
+    """
+    inside = {name for name, change in changes.items() if change.arguments or change.results}
+    for case in cases:
+        called = {call.name for call in calls_of(case.messages)} & inside if case.holds_references else set()
+        if called:
+            raise UserError(
+                f"{case.case_id} holds references in place of the arguments and results of '{min(called)}', which "
+                "cannot be mapped",
+                file=str(mapping), key="tools", fix="promote it again from a log of the changed tools",
+            )  # fmt: skip

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from pytest_llmreplay.cli.promotion import Choices, pipeline_steps
+from pytest_llmreplay.cli.originals import Originals, said_elsewhere
+from pytest_llmreplay.cli.promotion import Choices, given_by, pipeline_steps, redactor_for
+from pytest_llmreplay.cli.questions import Questions
+from pytest_llmreplay.cli.reproducing import reproduced
 from pytest_llmreplay.cli.review import review, say_duplicate, say_stopped
 from pytest_llmreplay.cli.selection import selected
 from pytest_llmreplay.model.case import FailureCategory, FailureStage, Severity
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from pytest_llmreplay.traces import ReadProblem
 
 _WORD = "WORD"
+_UNMEASURED = 10
+RECORD_MODES = ("none", "once", "new_episodes", "all")
 
 
 @click.command()
@@ -51,6 +57,13 @@ _WORD = "WORD"
 @click.option("--fake", is_flag=True, help="Values of the same form instead of pseudonyms.")
 @click.option("--store-personal-data", metavar="REASON", help="Redact nothing; the reason is kept in each case.")
 @click.option(
+    "--store",
+    type=click.Choice(["text", "references"]),
+    default="text",
+    show_default=True,
+    help="references: keyed hashes in place of the text, which a resolver brings back at replay.",
+)
+@click.option(
     "--on-duplicate",
     type=click.Choice(["skip", "link", "add"]),
     default="skip",
@@ -58,6 +71,10 @@ _WORD = "WORD"
     help="An exact duplicate of a case in the suite: left out, counted by raising that case's weight, or added.",
 )
 @click.option("--allow-passing", is_flag=True, help="Write cases too whose expectation production itself meets.")
+@click.option("--reproduce", type=click.IntRange(min=1), metavar="N", help="Replay each new case N times on --variant.")
+@click.option("--variant", metavar="V", help="With --reproduce: a variant's name or file.")
+@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="With --reproduce: the budget.")
+@click.option("--record", type=click.Choice(RECORD_MODES), help="With --reproduce: what recordings are for.")
 @click.option("--borrow", multiple=True, metavar="LOGS", help="Take missing tool results from these logs; repeatable.")
 @click.option("--stub", "stubs", multiple=True, metavar="TOOL=JSON", help="The result of a tool; repeatable.")
 @click.option("--category", "failure_category", type=click.Choice(get_args(FailureCategory)))
@@ -97,18 +114,25 @@ def promote(logs: tuple[str, ...], out: Path | None, suite: str | None, dry_run:
         turn=choices.turn,
         sha256_of=lru_cache(lambda source: _sha256(project.root / source)),
     )
-    steps = pipeline_steps(project, logs, choices, problems)
-    chosen = selected(logs, choices, problems)
-    results = run_pipeline(_with_relative_source(chosen, project), promotion, steps)
+    redactor = redactor_for(project, choices)
+    steps = pipeline_steps(project, logs, choices, redactor, problems)
+    originals = Originals(redactor) if choices.store == "references" else None
+    chosen = _with_relative_source(selected(logs, choices, problems), project)
+    results = run_pipeline(chosen if originals is None else originals.seen(chosen), promotion, steps)
     sorted_out = _sorted_out(results, project, suite, choices.on_duplicate)
     for problem in problems:
         click.echo(printable(str(problem)), err=True)
     say_stopped(sorted_out.stopped)
     for case, duplicate in sorted_out.duplicates:
         say_duplicate(case, duplicate, choices.on_duplicate)
-    _finish(project, out, suite, sorted_out, choices, dry_run=dry_run)
+    if not dry_run and not given_by(choices).says_something and sys.stdin.isatty():
+        ask = Questions(None if redactor is None else redactor.written)
+        sorted_out = replace(sorted_out, cases=[ask(case) for case in sorted_out.cases])
+    measured = _finish(project, out, suite, sorted_out, choices, originals, dry_run=dry_run)
     if sorted_out.stopped or any(problem.record is not None and not problem.note for problem in problems):
         click.get_current_context().exit(1)
+    if not measured:
+        click.get_current_context().exit(_UNMEASURED)
 
 
 def _suite_named_by(log: str) -> str:
@@ -119,8 +143,16 @@ def _suite_named_by(log: str) -> str:
 
 
 def _finish(
-    project: Project, out: Path | None, suite: str, sorted_out: _SortedOut, choices: Choices, *, dry_run: bool
-) -> None:
+    project: Project,
+    out: Path | None,
+    suite: str,
+    sorted_out: _SortedOut,
+    choices: Choices,
+    originals: Originals | None,
+    *,
+    dry_run: bool,
+) -> bool:
+    """Write what is new; whether all that was to be reproduced could be measured."""
     cases = sorted_out.cases
     linked = Counter(duplicate.case_id for _, duplicate in sorted_out.left_out)
     if not cases and not sorted_out.stopped and not linked:
@@ -128,11 +160,22 @@ def _finish(
     if linked and choices.on_duplicate == "link" and not dry_run:
         _raise_weights(project, linked)
     if not cases:
-        return
+        return True
+    measured = True
+    if choices.reproduce is not None and not dry_run:
+        cases, measured = reproduced(project, cases, choices)
+    if originals is not None:
+        stopped: list[Stopped] = []
+        cases = originals.hidden(cases, stopped)
+        say_stopped(stopped)
+        sorted_out.stopped.extend(stopped)
+        if not cases:
+            return measured
     path = out if out is not None else _default_path(project, suite, cases)
     if not dry_run:
         _write(path, cases)
     review(cases, project.relative(path), dry_run=dry_run)
+    return measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +193,7 @@ def _sorted_out(results: Iterable[Case | Stopped], project: Project, suite: str,
     from pytest_llmreplay.promote import Stopped, SuiteIndex
 
     taken = dict(_known_ids(project))
-    index = SuiteIndex.of(_cases_of(project, suite))
+    index = SuiteIndex.of(_cases_of(project, suite), said_elsewhere)
     found = _SortedOut([], [], [], [])
     for result in results:
         if isinstance(result, Stopped):
@@ -173,8 +216,6 @@ def _sorted_out(results: Iterable[Case | Stopped], project: Project, suite: str,
 
 
 def _with_relative_source(conversations: Iterable[Conversation], project: Project) -> Iterator[Conversation]:
-    from dataclasses import replace
-
     for conversation in conversations:
         source = conversation.source_file
         yield conversation if source is None else replace(conversation, source_file=project.relative(Path(source)))
@@ -204,8 +245,6 @@ def _cases_of(project: Project, suite: str) -> Iterator[Case]:
 
 
 def _raise_weights(project: Project, linked: Counter[str]) -> None:
-    from dataclasses import replace
-
     from pytest_llmreplay.store.cases import find_case, rewrite_cases
 
     for case_id, count in sorted(linked.items()):
@@ -223,7 +262,9 @@ def _default_path(project: Project, suite: str, cases: list[Case]) -> Path:
 
     from pytest_llmreplay.model.canonical import digest
 
-    name = f"{datetime.now(UTC):%Y-%m-%d}-{digest([case.case_id for case in cases])[:8]}.parquet"
+    # Who and when are in it, so that two branches that promote the same conversation still merge; `validate` sees it.
+    written = [(case.case_id, case.provenance.promoted_at, case.provenance.promoted_by) for case in cases]
+    name = f"{datetime.now(UTC):%Y-%m-%d}-{digest(written)[:8]}.parquet"
     return project.golden[0] / suite / name
 
 

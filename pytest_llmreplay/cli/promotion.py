@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_llmreplay.model.case import REFERENCES
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import one_line
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from pytest_llmreplay.config import Project
     from pytest_llmreplay.model.case import Case, FailureCategory, FailureStage, Severity
     from pytest_llmreplay.model.conversation import Conversation
-    from pytest_llmreplay.promote import Step
+    from pytest_llmreplay.promote import Given, Step
     from pytest_llmreplay.promote.redact import Redactor
+    from pytest_llmreplay.providers.recorded import RecordMode
     from pytest_llmreplay.traces import ReadProblem
 
 
@@ -43,6 +45,7 @@ class Choices:
     residual: str | None
     fake: bool
     store_personal_data: str | None
+    store: str
     on_duplicate: str
     allow_passing: bool
     borrow: tuple[str, ...]
@@ -58,6 +61,10 @@ class Choices:
     expires: datetime | None
     tags: tuple[str, ...]
     promoted_by: str | None
+    reproduce: int | None
+    variant: str | None
+    max_cost: float | None
+    record: RecordMode | None
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Choices:
@@ -71,6 +78,13 @@ class Choices:
         if len(given) > 1:
             names = " and ".join("--" + name.replace("_", "-") for name in given)
             raise UserError(f"{names} exclude each other")
+        if choices.store == REFERENCES and choices.borrow:
+            fix = "a borrowed result is another customer's text; write one with --stub TOOL=JSON"
+            raise UserError("--store references and --borrow exclude each other", fix=fix)
+        if (choices.reproduce is None) != (choices.variant is None):
+            raise UserError("--reproduce N and --variant V belong together")
+        if choices.reproduce is None and (choices.max_cost is not None or choices.record is not None):
+            raise UserError("--max-cost and --record say nothing without --reproduce")
         if choices.store_personal_data is not None:
             if not choices.store_personal_data.strip():
                 raise UserError("needs a reason, which is kept in each case", key="--store-personal-data")
@@ -79,19 +93,24 @@ class Choices:
         return choices
 
 
-def pipeline_steps(project: Project, logs: Sequence[str], choices: Choices, problems: list[ReadProblem]) -> list[Step]:
-    """The steps of the pipeline, in their order."""
+def pipeline_steps(
+    project: Project,
+    logs: Sequence[str],
+    choices: Choices,
+    redactor: Redactor | None,
+    problems: list[ReadProblem],
+) -> list[Step]:
+    """The steps of the pipeline, in their order; without a redactor the text is stored as it was logged."""
     from pytest_llmreplay.promote import label, parse_stub, propose, prove, stub, with_status
     from pytest_llmreplay.promote.redact import stored_as_logged
 
-    redactor = None if choices.store_personal_data else _redactor(project, choices)
     steps = _expecting(project, choices)
     if choices.stubs:
         steps.append(stub(dict(parse_stub(written) for written in choices.stubs)))
     if choices.borrow:
         steps.append(_borrowing(choices, problems))
     steps.append(stored_as_logged(choices.store_personal_data or "") if redactor is None else redactor)
-    steps.append(label(_given(choices)))
+    steps.append(label(given_by(choices), *(() if redactor is None else (redactor.written,))))
     if choices.expect is None and choices.expect_column is None:
         steps.append(propose(_liking(logs, choices, redactor, problems)))
     steps.append(prove(allow_passing=choices.allow_passing))
@@ -101,7 +120,10 @@ def pipeline_steps(project: Project, logs: Sequence[str], choices: Choices, prob
     return [*steps, with_status]
 
 
-def _redactor(project: Project, choices: Choices) -> Redactor:
+def redactor_for(project: Project, choices: Choices) -> Redactor | None:
+    """The redactor of a promotion; None where a reason is given for storing the text as it was logged."""
+    if choices.store_personal_data:
+        return None
     from pytest_llmreplay.session.redaction import build_redactor
 
     return build_redactor(project.root, project.configs, _confirming(choices), fake=choices.fake)
@@ -117,7 +139,8 @@ def _expecting(project: Project, choices: Choices) -> list[Step]:
     return [] if choices.expect_column is None else [expect_from_column(choices.expect_column)]
 
 
-def _given(choices: Choices) -> Any:
+def given_by(choices: Choices) -> Given:
+    """The labels that the options give."""
     from pytest_llmreplay.promote import Given
 
     return Given(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_llmreplay.cli.reproducing import REPRODUCED, reproduction_text
 from pytest_llmreplay.report.text import call_text, one_line, printable
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def review(cases: Sequence[Case], path: str, *, dry_run: bool) -> None:
 
 
 def _lines(case: Case) -> Iterator[str]:
+    from pytest_llmreplay.model.conversation import lost_in
+
     labels = (case.kind, case.status, case.severity, case.failure_category, case.failure_stage, case.intent)
     yield f"{case.case_id}  {' · '.join(word for word in labels if word)}"
     if case.summary:
@@ -62,6 +65,11 @@ def _lines(case: Case) -> Iterator[str]:
         note: Any = case.metadata.get(name)
         if note:
             yield f"  {name}: {_redaction(note) if name == 'redaction' else _proof(note)}"
+    if note and REPRODUCED in note:
+        yield f"  {reproduction_text(note[REPRODUCED], case.kind)}"
+    lost = next((what for message in case.messages if (what := lost_in(message)) is not None), None)
+    if lost is not None:
+        yield f"  lost: the log does not hold the {one_line(lost)} of a message, so a replay with it is unmeasured"
     for call in _missing(case):
         yield f"  missing: the result of {call}; add it with"
         yield f"    pytest-llmreplay golden stub {case.case_id} {call}='JSON'"
@@ -129,9 +137,24 @@ def _say_totals(cases: Sequence[Case]) -> None:
     )
     if failing:
         click.echo(f"{failing} controls have an expectation that production itself does not meet.", err=True)
+    incidents = [_proof_of(case) for case in cases if case.kind == "incident"]
+    _say_reproduced([note[REPRODUCED] for note in incidents if REPRODUCED in note])
     missing = sum(bool(_missing(case)) for case in cases)
     if missing and len(cases) > _SHOWN_WHOLE:
         click.echo(f"{missing} cases lack the result of an expected call; --borrow LOGS or golden stub adds them.")
+
+
+def _say_reproduced(notes: Sequence[Any]) -> None:
+    if len(notes) > _SHOWN_WHOLE:
+        happens = sum(note["failed"] > 0 for note in notes)
+        never = sum(not note["failed"] and note["passed"] > 0 for note in notes)
+        left = len(notes) - happens - never
+        rest = f", {left} could not be measured" if left else ""
+        click.echo(f"on {notes[0]['variant']}: {happens} reproduced, {never} not reproducible here{rest}")
+
+
+def _proof_of(case: Case) -> Any:
+    return case.metadata.get("proof") or {}
 
 
 def _note(case: Case) -> Any:
@@ -149,4 +172,9 @@ def _say_next(cases: Sequence[Case], path: str, *, dry_run: bool) -> None:
         return
     if drafts:
         click.echo("Drafts do not run: promote again with --expect FILE, --expect-column COLUMN or --like-trace ID.")
+    if drafts and len(drafts) == len(cases):
+        click.echo(
+            f"next: pytest-llmreplay golden edit {drafts[0].case_id}, to write its expectation; then golden approve"
+        )
+        return
     click.echo(f"next: pytest {path}")

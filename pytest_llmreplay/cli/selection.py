@@ -67,13 +67,21 @@ def sampled(conversations: Sequence[Conversation], count: int, by: str | None) -
 
     groups: dict[str, list[Conversation]] = {}
     for conversation in sorted(conversations, key=lambda c: text_digest(c.conversation_id)):
-        value = None if by is None else getattr(conversation, by, None) or conversation.metadata.get(by)
+        value = None if by is None else _value_of(conversation, by)
         groups.setdefault(json.dumps(value, default=str), []).append(conversation)
     if by is not None and conversations and set(groups) == {"null"}:
         raise UserError("no selected conversation has this column", key="--by", value=by)
     turns = [(rank, name, one) for name, group in groups.items() for rank, one in enumerate(group)]
     chosen = {id(one) for _, _, one in sorted(turns, key=lambda turn: turn[:2])[:count]}
     return [one for one in conversations if id(one) in chosen]
+
+
+def _value_of(conversation: Conversation, column: str) -> Any:
+    from pytest_llmreplay.promote import logged_intent
+
+    if column == "intent":
+        return logged_intent(conversation.metadata)
+    return getattr(conversation, column, None) or conversation.metadata.get(column)
 
 
 def _ids_in(file: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from pytest_llmreplay.config.yaml_file import read_yaml
 from pytest_llmreplay.model.errors import UserError
-from pytest_llmreplay.model.variant import Environment
+from pytest_llmreplay.model.variant import Environment, ResolverConfig
 from pytest_llmreplay.model.written import Written, parse_written
 
 
@@ -18,6 +18,7 @@ class EnvironmentFile(Written):
 
     stubs: dict[str, Any] = Field(default_factory=dict, description="Tool name to the JSON value that it returns.")
     functions: dict[str, str] = Field(default_factory=dict, description="Tool name to module:function.")
+    resolver: ResolverConfig | None = Field(None, description="Brings back the text of cases that hold references.")
 
 
 def load_environment(path: Path) -> Environment:
@@ -35,4 +36,4 @@ def load_environment(path: Path) -> Environment:
     both = sorted(set(written.stubs) & set(written.functions))
     if both:
         raise UserError(f"tool '{both[0]}' has both a stub and a function", file=str(path), key="stubs")
-    return Environment(stubs=written.stubs, functions=written.functions)
+    return Environment(stubs=written.stubs, functions=written.functions, resolver=written.resolver)

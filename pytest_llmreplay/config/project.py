@@ -17,6 +17,7 @@ _INI_SECTIONS = {
     "tox.ini": "pytest",
     "setup.cfg": "tool:pytest",
 }
+_YES, _NO = ("1", "yes", "true", "on"), ("0", "no", "false", "off", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Project:
     @property
     def golden(self) -> list[Path]:
         """Where the suites are: the ini key `llmreplay_golden`, or `golden/`."""
-        return [self.root / part for part in _lines(self.ini.get("llmreplay_golden"))] or [self.root / "golden"]
+        return [self.root / part for part in self.ini_lines("llmreplay_golden")] or [self.root / "golden"]
 
     @property
     def configs(self) -> Path:
@@ -40,6 +41,23 @@ class Project:
     def state(self) -> Path:
         """The folder of runs and recordings."""
         return self.root / ".pytest_llmreplay"
+
+    def ini_lines(self, key: str) -> list[str]:
+        """What the settings say under a key, line by line; nothing where they do not say."""
+        return _lines(self.ini.get(key))
+
+    @property
+    def approver_differs(self) -> bool:
+        """Whether who promoted a case may not approve it: the ini key `llmreplay_approver_differs`.
+
+        Raises:
+            UserError: the key is neither yes nor no.
+        """
+        written: Any = self.ini.get("llmreplay_approver_differs", False)
+        word = str(written).strip().lower()
+        if word not in (*_YES, *_NO):
+            raise UserError("is neither", key="llmreplay_approver_differs", value=written, allowed=["true", "false"])
+        return word in _YES
 
     def relative(self, path: Path) -> str:
         """A path as it is shown and stored: relative to the project where it lies inside."""

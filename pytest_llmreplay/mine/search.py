@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOST_FEEDBACK = 10
-_CONVERSATIONS_A_FEEDBACK = 50
+_CONVERSATIONS_A_FEEDBACK = 10
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _WORDS_SHOWN = 3
 _ALIKE = 0.3
@@ -49,20 +49,18 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """How near every conversation is, and at which turn (its place among all turns) it is nearest."""
+    """How near every conversation is, and every turn (`similarity`)."""
 
     score: NDArray[np.float32]
     whole: NDArray[np.float32]
     nearest: NDArray[np.float32]
-    at: NDArray[np.int64]
+    similarity: NDArray[np.float32]
 
     def best(self, count: int) -> NDArray[np.int64]:
         """The numbers of the best conversations, best first; of equals the earlier one."""
         import numpy as np
 
         count = min(count, len(self.score))
-        if count == 0:
-            return np.zeros(0, np.int64)
         bar = np.partition(self.score, -count)[-count]
         candidates = np.flatnonzero(self.score >= bar)
         return candidates[np.argsort(-self.score[candidates], kind="stable")][:count]
@@ -95,11 +93,13 @@ def search_like(
         NotRun: the embedder's budget is used up.
     """
     [vector] = embedder.embed([text])
-    if not vector.any():
+    if not text.strip() or not vector.any():
         raise UserError("there is nothing to search for in it", key="--like", value=text)
+    if not len(turns):
+        return []
     space = space_of(turns, vectors_of(turns, embedder, caches, progress))
     ranking = rank_question(space, space.direction(vector))
-    return _matches(turns, ranking, ranking.best(limit), text, words)
+    return _matches(turns, space, ranking, ranking.best(limit), text, words)
 
 
 def search_like_trace(
@@ -130,7 +130,7 @@ def search_like_trace(
     ranking = rank_conversation(space, int(itself[0]))
     best = [number for number in ranking.best(limit + len(itself)) if number not in itself][:limit]
     said = " ".join(turn.text for turn in own.read(range(len(own))))
-    return _matches(turns, ranking, best, said, words)
+    return _matches(turns, space, ranking, best, said, words)
 
 
 def rank_question(space: Space, direction: NDArray[np.float32]) -> Ranking:
@@ -138,12 +138,13 @@ def rank_question(space: Space, direction: NDArray[np.float32]) -> Ranking:
 
     A question is short and put otherwise than the log, so the best conversations of a first ranking speak for it in the
     second: their directions, each weighted by its rank as in DCG, are added to the question's (Rocchio, 1971, with as
-    much weight for the feedback as for the question). At most ten of them, and one in fifty of a small log.
+    much weight for the feedback as for the question). At most ten of them, and one for every ten conversations of a
+    small log.
     """
     import numpy as np
 
     first = _ranking(space, direction)
-    count = min(_MOST_FEEDBACK, -(-len(space.begins) // _CONVERSATIONS_A_FEEDBACK))
+    count = min(_MOST_FEEDBACK, len(space.begins) // _CONVERSATIONS_A_FEEDBACK)
     if not count:
         return first
     weights = (1 / np.log2(2 + np.arange(count))).astype(np.float32)
@@ -160,42 +161,25 @@ def rank_conversation(space: Space, number: int) -> Ranking:
 def _ranking(space: Space, direction: NDArray[np.float32]) -> Ranking:
     import numpy as np
 
-    whole = np.empty(len(space.begins), np.float32)
-    nearest = np.empty(len(space.begins), np.float32)
-    at = np.empty(len(space.begins), np.int64)
-    for conversations, turns in space.blocks():
-        directions, weights = space.directions(turns), space.weights[turns]
-        begins = space.begins[conversations] - turns.start
-        similarity = directions @ direction
-        lengths = np.linalg.norm(np.add.reduceat(directions * weights[:, None], begins), axis=1)
-        whole[conversations] = np.add.reduceat(similarity * weights, begins) / np.where(lengths > 0, lengths, 1)
-        nearest[conversations] = np.maximum.reduceat(similarity, begins)
-        owner = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(similarity)))
-        at[conversations] = turns.start + _first_of_each(similarity == nearest[conversations][owner], owner)
-    return Ranking(np.add(whole, nearest) * np.float32(0.5), whole, nearest, at)
-
-
-def _first_of_each(flags: NDArray[np.bool_], owner: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each owner the place of its first flag; every owner has one."""
-    import numpy as np
-
-    places = np.flatnonzero(flags)
-    return places[np.unique(owner[places], return_index=True)[1]]
+    similarity = space.similarity(direction)
+    whole, nearest = space.whole(similarity), np.maximum.reduceat(similarity, space.begins)
+    return Ranking(np.add(whole, nearest) * np.float32(0.5), whole, nearest, similarity)
 
 
 def _matches(
     turns: UserTurns,
+    space: Space,
     ranking: Ranking,
     best: Sequence[int] | NDArray[np.int64],
     question: str,
     words: Embedder | None,
 ) -> list[Match]:
-    found = turns.read([int(ranking.at[number]) for number in best])
-    score = ranking.score
+    spans = [space.turns(int(number)) for number in best]
+    found = turns.read([span.start + int(ranking.similarity[span].argmax()) for span in spans])
     return [
         Match(
             conversation_id=said.conversation_id,
-            score=round(float(score[number]), 4),
+            score=round(float(ranking.score[number]), 4),
             turn=said.turn,
             text=said.text,
             whole=round(float(ranking.whole[number]), 4),

@@ -169,7 +169,7 @@ def _flatten(log: Path, target: Path) -> None:
     import duckdb
 
     with duckdb.connect(":memory:") as connection:
-        options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}"
+        options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}, USE_TMP_FILE false"
         values = {"log": _literally(log), "longest": _LONGEST, "target": str(target)}
         connection.execute(f"COPY ({_FLATTEN}) TO $target ({options})", values)
 

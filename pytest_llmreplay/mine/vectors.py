@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ Progress = Callable[[int, int], None]
 _LAYOUT = 1
 _HEADER = 2
 _A_FILE = 65_536
+_AT_ONCE = 2048
 _LEVELS = 127
 
 
@@ -51,7 +52,7 @@ class Vectors:
         return len(self.rows)
 
     def unpacked(self, wanted: slice | NDArray[np.int64]) -> NDArray[np.float32]:
-        """Some of the vectors, one a row."""
+        """Some of the vectors, one a row; a few thousand at once stay in the processor's cache."""
         import numpy as np
 
         rows = self.rows[wanted]
@@ -67,7 +68,7 @@ class Vectors:
 def vectors_of(turns: UserTurns, embedder: Embedder, caches: Caches, progress: Progress | None = None) -> Vectors:
     """The vectors of the turns' texts, those that are not kept yet embedded and kept first.
 
-    What is embedded is kept every 65,536 texts, so that little is lost when the work is interrupted.
+    What was embedded is kept, whatever ends the work: it may have been paid for.
 
     Raises:
         UserError: the cache cannot be written.
@@ -78,16 +79,24 @@ def vectors_of(turns: UserTurns, embedder: Embedder, caches: Caches, progress: P
 
     kind = f"vectors{_LAYOUT}-{text_digest(embedder.identity)[:16]}"
     segments = _kept(kind, caches)
-    missing = turns.only(~np.isin(turns.key, np.concatenate([np.zeros(0, np.uint64), *(s.keys for s in segments)])))
+    missing = turns.only(_places(turns.key, segments) < 0)
     missing = missing.only(_firsts(missing.key))
     segments += _embed(missing, embedder, kind, caches, progress)
-    if not segments:
-        return Vectors((), np.zeros(0, np.int64), np.zeros(0, np.int64), 1)
-    known = np.concatenate([segment.keys for segment in segments])
-    order = np.argsort(known, kind="stable")
     starts = np.cumsum([0, *(len(segment.keys) for segment in segments)])[:-1]
-    rows = order[np.searchsorted(known, turns.key, sorter=order)] if len(turns) else np.zeros(0, np.int64)
-    return Vectors(tuple(segments), starts, rows, segments[0].steps.shape[1])
+    dimensions = segments[0].steps.shape[1] if segments else 1
+    return Vectors(tuple(segments), starts, _places(turns.key, segments), dimensions)
+
+
+def _places(keys: NDArray[np.uint64], segments: Sequence[_Segment]) -> NDArray[np.int64]:
+    """Where the keys stand in the segments one after the other; -1 for those that do not."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = np.concatenate([np.zeros(0, np.uint64), *(segment.keys for segment in segments)])
+    found = pc.index_in(pa.array(keys), pa.array(known)).fill_null(-1)
+    places: NDArray[np.int64] = found.to_numpy().astype(np.int64)
+    return places
 
 
 def _kept(kind: str, caches: Caches) -> list[_Segment]:
@@ -102,16 +111,26 @@ def _embed(
 
     segments: list[_Segment] = []
     waiting: list[tuple[NDArray[np.uint64], NDArray[np.float32]]] = []
-    done = held = 0
-    for places, texts in missing.texts(missing.position):
-        waiting.append((missing.key[places], embedder.embed(texts)))
-        done, held = done + len(texts), held + len(texts)
-        if progress is not None:
-            progress(done, len(missing))
-        if held >= _A_FILE or done == len(missing):
+    done = 0
+
+    def keep() -> None:
+        if waiting:
             keys, vectors = (np.concatenate(parts) for parts in zip(*waiting, strict=True))
             segments.append(_written(keys, vectors, kind, caches))
-            waiting, held = [], 0
+            waiting.clear()
+
+    try:
+        for places, texts in missing.texts(missing.position):
+            for start in range(0, len(texts), _AT_ONCE):
+                part = slice(start, start + _AT_ONCE)
+                waiting.append((missing.key[places[part]], embedder.embed(texts[part])))
+                done += len(texts[part])
+                if progress is not None:
+                    progress(done, len(missing))
+                if len(waiting) * _AT_ONCE >= _A_FILE:
+                    keep()
+    finally:
+        keep()
     return segments
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pytest_llmreplay.model.canonical import canonical_arguments, digest
-from pytest_llmreplay.model.conversation import Message, Step, Tool, tools_digest
+from pytest_llmreplay.model.conversation import Message, Step, Tool, lost_in, tools_digest
 
 Kind = Literal["incident", "control"]
 CaseStatus = Literal["draft", "open", "fixed", "retired"]
@@ -18,6 +18,8 @@ FailureStage = Literal["retrieval", "tool", "prompt", "model", "guardrail"]
 SCHEMA_VERSION = 1
 ANY_ARGUMENTS = "*"
 """In place of a recorded result's arguments: it answers a call of its tool whatever the arguments."""
+REFERENCES = "references"
+"""The key of a case's metadata that says that its text is elsewhere, and what is needed to bring it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,11 @@ class Case:
     schema_version: int = SCHEMA_VERSION
 
     @property
+    def holds_references(self) -> bool:
+        """Whether keyed hashes stand in the place of its text."""
+        return REFERENCES in self.metadata
+
+    @property
     def content_digest(self) -> str:
         """Digest of all that can change the outcome of a replay; labels and provenance are not part of it."""
         return digest(
@@ -106,6 +113,7 @@ def recorded_results_of(messages: tuple[Message, ...]) -> tuple[RecordedResult, 
 
     Ids repeat in real logs, on different tools too, so a result belongs to the earliest unanswered call with its id
     since the last assistant message that made calls; a result without a usable id belongs to the next unanswered one.
+    A result that the log does not hold is not recorded.
     """
     results: list[RecordedResult] = []
     pending: list[tuple[str | None, str, str]] = []
@@ -118,5 +126,6 @@ def recorded_results_of(messages: tuple[Message, ...]) -> tuple[RecordedResult, 
         elif message.role in ("tool", "function") and pending:
             by_id = (i for i, (call_id, _, _) in enumerate(pending) if call_id == message.tool_call_id)
             _, name, arguments = pending.pop(next(by_id, 0))
-            results.append(RecordedResult(turn, name, canonical_arguments(arguments), message.content or ""))
+            if lost_in(message) is None:
+                results.append(RecordedResult(turn, name, canonical_arguments(arguments), message.content or ""))
     return tuple(results)

@@ -13,6 +13,9 @@ from pytest_llmreplay.model.canonical import canonical_json, digest
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 Effect = Literal["read", "write"]
 
+UNAVAILABLE = "unavailable"
+"""Type of a content part that stands for a medium, or a whole message, which the log does not hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
@@ -214,6 +217,16 @@ def tools_json(tools: tuple[Tool, ...]) -> str:
 def tools_digest(tools: tuple[Tool, ...]) -> str:
     """Digest of the tools and their effects."""
     return digest([tools_json(tools), [tool.effect for tool in tools]])
+
+
+def lost_in(message: Message) -> str | None:
+    """What the log does not hold of a message, such as `image/png` or `text`; None when it is whole."""
+    if message.content_parts is not None and f'"{UNAVAILABLE}"' in message.content_parts:
+        parts = json.loads(message.content_parts)
+        lost = [part for part in parts if isinstance(part, Mapping) and part.get("type") == UNAVAILABLE]
+        return str(lost[0].get("media") or "a medium") if lost else None
+    said = message.content is not None or message.content_parts or message.tool_calls or message.refusal is not None
+    return None if said else "text"
 
 
 def calls_of(messages: Sequence[Message]) -> tuple[ToolCall, ...]:

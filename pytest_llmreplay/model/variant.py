@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pytest_llmreplay.model.canonical import digest
 from pytest_llmreplay.model.conversation import Message, Tool, tools_digest
@@ -147,15 +147,35 @@ class Variant:
         )
 
 
+class ResolverConfig(Written):
+    """Where the text of cases that hold references comes from: a function, or a log that the runner may read."""
+
+    function: str | None = Field(
+        None,
+        pattern=r"^[\w.]+:[\w.]+$",
+        description="module:function that takes a reference and returns messages, a row with messages, or None.",
+    )
+    logs: str | None = Field(None, description="A log, folder or glob, from the project's root, or a URL.")
+    id_column: str = Field("conversation_id", description="The column of the log with the id of the trace.")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> ResolverConfig:
+        if (self.function is None) == (self.logs is None):
+            raise ValueError("needs either function or logs")
+        return self
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """Stubs and allowed functions for tools, shared by all variants.
 
-    `stubs` maps a tool to the JSON value that it returns, `functions` maps a tool to `module:function`.
+    `stubs` maps a tool to the JSON value that it returns, `functions` maps a tool to `module:function`. What `resolver`
+    brings is verified against the case, so that it cannot change an outcome and is no part of the digest.
     """
 
     stubs: Mapping[str, Any] = field(default_factory=dict)
     functions: Mapping[str, str] = field(default_factory=dict)
+    resolver: ResolverConfig | None = None
 
     @property
     def digest(self) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from pytest_llmreplay.model.canonical import text_digest
-from pytest_llmreplay.model.case import Case
+from pytest_llmreplay.model.case import REFERENCES, Case
 from pytest_llmreplay.model.conversation import Message
 
 NEAR = 0.8
@@ -30,28 +30,40 @@ class Duplicate(NamedTuple):
 
 @dataclass(slots=True)
 class SuiteIndex:
-    """The user turns of a suite's cases, as digests and MinHash signatures."""
+    """The user turns of a suite's cases, as digests and MinHash signatures.
 
+    `said` makes the digest by which cases whose text is elsewhere keep what their user said; of those only exact
+    duplicates can be told.
+    """
+
+    said: Callable[[Case], str] | None = None
+    _elsewhere: dict[str, str] = field(default_factory=dict)
     _exact: dict[str, str] = field(default_factory=dict)
     _signatures: list[tuple[str, Sequence[int]]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, cases: Iterable[Case]) -> SuiteIndex:
+    def of(cls, cases: Iterable[Case], said: Callable[[Case], str] | None = None) -> SuiteIndex:
         """The index of these cases."""
-        index = cls()
+        index = cls(said)
         for case in cases:
-            said = user_turns(case.messages, case.turn)
-            index._exact.setdefault(text_digest("\n".join(said)), case.case_id)
-            index._signatures.append((case.case_id, signature(said)))
+            note = case.metadata.get(REFERENCES)
+            if isinstance(note, Mapping):
+                index._elsewhere.setdefault(str(note.get("said")), case.case_id)
+                continue
+            turns = user_turns(case.messages, case.turn)
+            index._exact.setdefault(text_digest("\n".join(turns)), case.case_id)
+            index._signatures.append((case.case_id, signature(turns)))
         return index
 
     def duplicate_of(self, case: Case) -> Duplicate | None:
         """The case that this one repeats, if any."""
-        said = user_turns(case.messages, case.turn)
-        same = self._exact.get(text_digest("\n".join(said)))
+        turns = user_turns(case.messages, case.turn)
+        same = self._exact.get(text_digest("\n".join(turns)))
+        if same is None and self._elsewhere and self.said is not None:
+            same = self._elsewhere.get(self.said(case))
         if same is not None:
             return Duplicate(same, "exact", 1.0)
-        mine = signature(said)
+        mine = signature(turns)
         nearest = max(((_similarity(mine, other), case_id) for case_id, other in self._signatures), default=(0.0, ""))
         return Duplicate(nearest[1], "near", nearest[0]) if nearest[0] >= NEAR else None
 

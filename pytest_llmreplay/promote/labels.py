@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 from pytest_llmreplay.checks import check_trajectory
 from pytest_llmreplay.model.canonical import canonical_arguments
@@ -15,6 +13,7 @@ from pytest_llmreplay.model.case import Case, FailureCategory, FailureStage, Sev
 from pytest_llmreplay.model.conversation import Message
 from pytest_llmreplay.model.expectation import parse_expectation
 from pytest_llmreplay.model.trajectory import Trajectory
+from pytest_llmreplay.promote.logged import negative_feedback
 from pytest_llmreplay.promote.pipeline import Step
 from pytest_llmreplay.promote.recorded import recorded_trajectory
 
@@ -27,7 +26,10 @@ _REFUSAL = re.compile(
 )
 _ERROR = re.compile(r"(?i)^\s*(?:error|exception|traceback|failed|timeout)\b|\"error\"\s*:(?!\s*(?:null|\"\"|false))")
 _SAYS_ERROR = re.compile(r"(?i)\b(?:error|sorry|apolog|unable|couldn|could not|cannot|can't|fail|problem|issue)")
-_NEGATIVE = frozenset({"negative", "thumbs_down", "down", "bad", "dislike", "👎", "poor", "no"})
+
+
+Written = Callable[[str, Case], str]
+"""Given what a person wrote about a case: the same, redacted as the case was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +62,56 @@ class Given:
         return any(getattr(self, name) for name in self.__dataclass_fields__)
 
 
-def label(given: Given) -> Step:
-    """The step that labels a case: what a person gave, else what the first rule that holds proposes."""
+def label(given: Given, written: Written = lambda text, _case: text) -> Step:
+    """The step that labels a case: what a person gave, else what the first rule that holds proposes.
+
+    `written` redacts what a person wrote about a case as the case was.
+    """
 
     def step(case: Case) -> Case:
         found = list(proposals(case)) if case.kind == "incident" else []
         first = found[0] if found else None
-        said = _failing_words(case)
         metadata = dict(case.metadata)
         if found:
             metadata[EVIDENCE] = {one.rule: one.evidence for one in found}
         severe = any(one.rule == "negative feedback" for one in found)
-        return replace(
+        proposed = replace(
             case,
-            failure_category=given.failure_category or case.failure_category or (first.category if first else None),
-            failure_stage=given.failure_stage or case.failure_stage or (first.stage if first else None),
-            severity=given.severity or case.severity or ("high" if severe else "medium" if first else None),
-            intent=given.intent or case.intent or _logged_intent(case),
-            title=given.title or case.title or _cut(said, 80) or None,
-            summary=given.summary or case.summary or (f"{first.rule}: {first.evidence}" if first else None),
-            owner=given.owner or case.owner,
-            due=given.due or case.due,
-            tags=tuple(dict.fromkeys((*case.tags, *given.tags))),
+            failure_category=case.failure_category or (first.category if first else None),
+            failure_stage=case.failure_stage or (first.stage if first else None),
+            severity=case.severity or ("high" if severe else "medium" if first else None),
+            title=case.title or proposed_title(case),
+            summary=case.summary or (f"{first.rule}: {first.evidence}" if first else None),
             metadata=metadata,
         )
+        return relabelled(proposed, given, written)
 
     return step
+
+
+def proposed_title(case: Case) -> str | None:
+    """The beginning of what the user said in the failing turn."""
+    return _cut(_failing_words(case), 80) or None
+
+
+def relabelled(case: Case, given: Given, written: Written = lambda text, _case: text) -> Case:
+    """The case with the labels that a person gave; what they wrote is redacted as the case was."""
+
+    def text(said: str | None, kept: str | None) -> str | None:
+        return kept if not said else said if said == kept else written(said, case)
+
+    return replace(
+        case,
+        failure_category=given.failure_category or case.failure_category,
+        failure_stage=given.failure_stage or case.failure_stage,
+        severity=given.severity or case.severity,
+        intent=text(given.intent, case.intent),
+        title=text(given.title, case.title),
+        summary=text(given.summary, case.summary),
+        owner=given.owner or case.owner,
+        due=given.due or case.due,
+        tags=tuple(dict.fromkeys((*case.tags, *(written(tag, case) for tag in given.tags)))),
+    )
 
 
 def proposals(case: Case) -> Iterator[Label]:
@@ -97,7 +123,7 @@ def proposals(case: Case) -> Iterator[Label]:
     yield from _repeated(turn)
     yield from _answers(case, turn, trajectory.answer)
     yield from _ignored_documents(case, trajectory.answer)
-    negative = next(_negative(case.metadata.get("feedback")), None)
+    negative = next(negative_feedback(case.metadata.get("feedback")), None)
     if negative is not None:
         yield Label("negative feedback", "quality", "model", negative)
 
@@ -150,22 +176,6 @@ def _ignored_documents(case: Case, answer: str | None) -> Iterator[Label]:
 
 def _rare(text: str) -> set[str]:
     return {word for word in re.findall(r"\w+", text.casefold()) if len(word) >= 5}
-
-
-def _negative(feedback: Any, name: str = "feedback") -> Iterator[str]:
-    """Every negative score in the feedback, as `name: value`."""
-    if isinstance(feedback, Mapping):
-        for key, value in feedback.items():
-            yield from _negative(value, str(key))
-    elif (isinstance(feedback, int | float) and (feedback is False or feedback <= 0)) or (
-        isinstance(feedback, str) and feedback.strip().casefold() in _NEGATIVE
-    ):
-        yield f"{name}: {json.dumps(feedback, ensure_ascii=False)}"
-
-
-def _logged_intent(case: Case) -> str | None:
-    logged = case.metadata.get("intent")
-    return logged if isinstance(logged, str) and logged else None
 
 
 def _failing_words(case: Case) -> str:

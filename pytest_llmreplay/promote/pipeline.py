@@ -6,7 +6,7 @@ A step takes a case and gives it back changed, or raises `StoppedError`: that ca
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from pytest_llmreplay.model.canonical import text_digest
 from pytest_llmreplay.model.case import Case, Kind, Provenance, recorded_results_of
 from pytest_llmreplay.model.conversation import Conversation, last_assistant_turn, turns_of
 from pytest_llmreplay.model.errors import LlmReplayError
+from pytest_llmreplay.promote.logged import complained_turn, correlation_ids, logged_intent, logged_tags
 
 Step = Callable[[Case], Case]
 
@@ -26,8 +27,9 @@ class StoppedError(LlmReplayError):
 class Promotion:
     """What all cases of one promotion share.
 
-    `turn` is the failing turn; None takes the last in which the assistant did something. `sha256_of`
-    gives the digest of a source file. Times are ISO 8601.
+    `turn` is the failing turn; None takes the one that carries the negative feedback, where the log knows it (not of a
+    control), else the last in which the assistant did something. `sha256_of` gives the digest of a source file. Times
+    are ISO 8601.
     """
 
     suite: str
@@ -76,7 +78,7 @@ def draft_case(conversation: Conversation, promotion: Promotion) -> Case:
     Raises:
         StoppedError: it has no user message, or no such turn.
     """
-    turn = _failing_turn(conversation, promotion.turn)
+    turn = _failing_turn(conversation, promotion)
     return Case(
         case_id=case_id(conversation.conversation_id, turn),
         suite=promotion.suite,
@@ -84,7 +86,10 @@ def draft_case(conversation: Conversation, promotion: Promotion) -> Case:
         status="draft",
         messages=conversation.messages,
         turn=turn,
+        intent=logged_intent(conversation.metadata),
+        tags=logged_tags(conversation.metadata),
         tools=conversation.tools,
+        vars=_vars(conversation),
         occurred_at=conversation.started_at,
         steps=conversation.steps,
         recorded_results=recorded_results_of(conversation.messages),
@@ -100,15 +105,23 @@ def case_id(conversation_id: str, turn: int) -> str:
     return f"{slug}-{source[:8]}"
 
 
-def _failing_turn(conversation: Conversation, wanted: int | None) -> int:
+def _failing_turn(conversation: Conversation, promotion: Promotion) -> int:
+    wanted = promotion.turn
     count = len(turns_of(conversation.messages))
     if count == 0:
         raise StoppedError("the conversation has no user message")
     if wanted is None:
-        return last_assistant_turn(conversation.messages) or count
+        complained = complained_turn(conversation) if promotion.kind == "incident" else None
+        return complained or last_assistant_turn(conversation.messages) or count
     if not 1 <= wanted <= count:
         raise StoppedError(f"there is no turn {wanted}; the conversation has {count}")
     return wanted
+
+
+def _vars(conversation: Conversation) -> Mapping[str, Any]:
+    """The variables of the prompt's template, where the log keeps them in a column `vars`."""
+    logged = conversation.metadata.get("vars")
+    return dict(logged) if isinstance(logged, Mapping) else {}
 
 
 def _metadata(conversation: Conversation) -> dict[str, Any]:
@@ -126,7 +139,8 @@ def _metadata(conversation: Conversation) -> dict[str, Any]:
         "error": conversation.error,
         "finish_reason": conversation.finish_reason,
     }
-    return {**conversation.metadata, **{name: value for name, value in known.items() if value is not None}}
+    logged = {name: value for name, value in conversation.metadata.items() if name != "vars" or not _vars(conversation)}
+    return {**logged, **{name: value for name, value in known.items() if value is not None}}
 
 
 def _provenance(conversation: Conversation, promotion: Promotion) -> Provenance:
@@ -141,6 +155,7 @@ def _provenance(conversation: Conversation, promotion: Promotion) -> Provenance:
         prompt_version=conversation.prompt_version,
         promoted_at=promotion.promoted_at,
         promoted_by=promotion.promoted_by,
+        correlation_ids=correlation_ids(conversation.metadata),
     )
 
 

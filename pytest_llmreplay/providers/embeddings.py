@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -105,17 +105,26 @@ class LitellmEmbedder:
     Args:
         config: the model, its endpoint, its key's variable, its pace and prices.
         budget: what may be spent; shared by all who ask.
+        on_unpriced: told, once, why its requests count 0 towards the budget.
         api_base: the endpoint, with environment variables filled in; None for the provider's own.
         clock: time and chance.
     """
 
     def __init__(
-        self, config: ModelTarget, budget: Budget, *, api_base: str | None = None, clock: Clock | None = None
+        self,
+        config: ModelTarget,
+        budget: Budget,
+        on_unpriced: Callable[[str], None],
+        *,
+        api_base: str | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._config = config
         self._budget = budget
+        self._on_unpriced = on_unpriced
         self._api_base = api_base
         self._clock = clock or Clock()
+        self._told = False
 
     @property
     def identity(self) -> str:
@@ -132,11 +141,10 @@ class LitellmEmbedder:
         """
         import numpy as np
 
-        wanted = [index for index, text in enumerate(texts) if text.strip()]
-        answers = asyncio.run(self._all([_encodable(texts[index]) for index in wanted]))
-        rows = np.zeros((len(texts), len(answers[0]) if answers else 1), np.float32)
-        if answers:
-            rows[wanted] = answers
+        # Endpoints refuse a text without any word; a dash stands for it, so that its row is as long as the others.
+        answers = asyncio.run(self._all([_encodable(text) if text.strip() else "-" for text in texts]))
+        rows = np.array(answers, np.float32).reshape(len(texts), -1 if answers else 0)
+        rows[[not text.strip() for text in texts]] = 0
         return unit(rows)
 
     async def _all(self, texts: Sequence[str]) -> list[list[float]]:
@@ -191,8 +199,12 @@ class LitellmEmbedder:
         return vectors
 
     def _spent(self, answer: tuple[int, dict[str, Any]]) -> Spent:
-        tokens = (answer[1].get("usage") or {}).get("prompt_tokens") or 0
-        return Spent(tokens, cost_usd(self._config.model, tokens, 0, self._config.prices) or 0.0)
+        tokens = (answer[1].get("usage") or {}).get("prompt_tokens")
+        cost = cost_usd(self._config.model, tokens, 0, self._config.prices)
+        if cost is None and not self._told:
+            self._told = True
+            self._on_unpriced("it does not say how many tokens it took" if tokens is None else "its price is not known")
+        return Spent(tokens or 0, cost or 0.0)
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 from pytest_llmreplay.model.case import Case
-from pytest_llmreplay.model.conversation import Message, Tool, Turn, calls_of, turns_of
+from pytest_llmreplay.model.conversation import Message, Tool, Turn, calls_of, lost_in, turns_of
 from pytest_llmreplay.model.errors import Unmeasurable
 from pytest_llmreplay.model.trajectory import StopReason, Trajectory, TurnReplay, Usage
 from pytest_llmreplay.model.variant import Environment, ReplaySettings, Variant
@@ -96,7 +96,7 @@ class TurnReplayer:
 
         Raises:
             InfrastructureError: the target could not be asked.
-            Unmeasurable: the case has no such turn.
+            Unmeasurable: the case has no such turn, or the log lost a part of what would be sent.
         """
         begin_trial()
         try:
@@ -116,6 +116,7 @@ class TurnReplayer:
             if settings.mode == "each_turn":
                 conversation = [*self._preamble(case), *recorded_before(case, turn)]
             conversation.append(case.messages[turn.start])
+            _refuse_what_is_lost(conversation, case)
             box.begin_turn(turn.number)
             context = TurnContext(
                 turn.number, trial, tuple(conversation), tools, box, settings.max_steps, case.vars, kept
@@ -156,6 +157,22 @@ class TurnReplayer:
             recorded = recorded[1:]
         yield from recorded
         yield from self._variant.examples
+
+
+def _refuse_what_is_lost(messages: Sequence[Message], case: Case) -> None:
+    """A target that is shown less than production was, or a mark in its place, is not measured by its answer.
+
+    Raises:
+        Unmeasurable: a message, or a medium in it, is not in the log.
+    """
+    for message in messages:
+        lost = lost_in(message)
+        if lost is not None:
+            place = next((i for i, recorded in enumerate(case.messages) if recorded is message), None)
+            where = f"a {message.role} message" if place is None else f"messages[{place}] ({message.role})"
+            raise Unmeasurable(
+                f"the log does not hold the {lost} of {where}; golden edit {case.case_id} can put it there", code="lost"
+            )
 
 
 def offered_tools(variant: Variant, case: Case) -> tuple[Tool, ...] | None:

@@ -13,10 +13,7 @@ from pytest_llmreplay.model.errors import InfrastructureError, NotRun, UserError
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest, Provider
 from pytest_llmreplay.model.variant import Environment, ModelTarget
 from pytest_llmreplay.providers.budget import Budget
-from pytest_llmreplay.providers.pressure import PressedProvider
-from pytest_llmreplay.providers.recorded import RecordedProvider
-from pytest_llmreplay.session.compose import Workshop
-from pytest_llmreplay.session.ways import build_provider
+from pytest_llmreplay.session.compose import Workshop, recorded_provider
 from pytest_llmreplay.store.recordings import RecordingStore
 
 _WAIT_S = 60.0
@@ -74,9 +71,7 @@ def asking(project: Project, target: ModelTarget, budget: Budget, notice: Callab
     recordings = RecordingStore(project.state / "recordings", on_notice=notice)
     recordings.seal_abandoned()
     workshop = Workshop(project.root, Environment(), recordings, "new_episodes", budget, _WAIT_S, notice)
-    provider = build_provider(target)
-    pressed = PressedProvider(provider, workshop.pressure_on(provider.identity, target))
     try:
-        yield Asking(RecordedProvider(pressed, recordings, workshop.record))
+        yield Asking(recorded_provider(target, workshop))
     finally:
         recordings.close()

@@ -82,8 +82,20 @@ def _replayer(variant: Variant, workshop: Workshop) -> Replayer:
     if isinstance(target, CallableTarget | HttpTarget):
         turns = _reusable(variant, _own_turns(variant, target, workshop), workshop)
         return TurnReplayer(variant, turns, environment, functions)
-    provider = RecordedProvider(_pressed(target, workshop), workshop.recordings, workshop.record)
+    provider = recorded_provider(target, workshop)
     return TurnReplayer(variant, ModelTurns(target, provider), environment, functions)
+
+
+def recorded_provider(target: ModelTarget, workshop: Workshop) -> Provider:
+    """The way to a model, with what presses on its endpoint and recordings in front.
+
+    Raises:
+        UserError: the model cannot be reached as it is written.
+    """
+    provider = build_provider(target)
+    pressure = workshop.pressure_on(provider.identity, target)
+    pressed = PressedProvider(provider, pressure, lambda why: workshop.tell_unpriced(target.model, why))
+    return RecordedProvider(pressed, workshop.recordings, workshop.record)
 
 
 def _own_turns(variant: Variant, target: CallableTarget | HttpTarget, workshop: Workshop) -> TurnTarget:
@@ -108,12 +120,6 @@ def _reusable(variant: Variant, turns: TurnTarget, workshop: Workshop) -> TurnTa
     return RecordedTurns(
         turns, workshop.recordings, workshop.record, identity, one_session=isinstance(target, HttpTarget)
     )
-
-
-def _pressed(target: ModelTarget, workshop: Workshop) -> Provider:
-    provider = build_provider(target)
-    pressure = workshop.pressure_on(provider.identity, target)
-    return PressedProvider(provider, pressure, lambda why: workshop.tell_unpriced(target.model, why))
 
 
 def _traces_replayer(variant: Variant, target: TracesTarget, workshop: Workshop) -> Replayer:

@@ -6,15 +6,16 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pytest_llmreplay.compare.policy import GatePolicy
 from pytest_llmreplay.config import load_environment
-from pytest_llmreplay.model.case import Severity
+from pytest_llmreplay.model.case import Case, Severity
 from pytest_llmreplay.model.errors import NotWritten
 from pytest_llmreplay.model.outcome import Outcome, Reason
 from pytest_llmreplay.model.trial import Trial
@@ -31,6 +32,9 @@ from pytest_llmreplay.session.ways import way_to
 from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, read_baseline
 from pytest_llmreplay.store.recordings import RecordingStore
 from pytest_llmreplay.store.runs import RunStore
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.session.resolving import Resolver
 
 # While one window of requests is under way, the next one is made ready and waits at the gate.
 _WINDOWS = 2
@@ -51,7 +55,9 @@ class Host:
 
     def __init__(self, settings: Settings, variants: Mapping[str, Variant]) -> None:
         self.notices: list[str] = []
-        environment = load_environment(settings.environment)
+        self._resolver: Resolver | None = None
+        self._resolving = threading.Lock()
+        environment = self._environment = load_environment(settings.environment)
         store = RunStore(settings.state, self.notices.append)
         store.seal_abandoned()
         self._recordings = RecordingStore(
@@ -75,7 +81,7 @@ class Host:
         self._settings = settings
         self._accepted = read_baseline(settings.accepted)[1] if settings.baseline == ACCEPTED else []
         self._runner = TrialRunner(
-            variants, replayers, environment, settings.root, self._keep, measured, self._accepted
+            variants, replayers, environment, settings.root, self._keep, measured, self._accepted, self._with_text
         )
         self.variants = variants
         self._planned: dict[PlannedTrial, None] = {}
@@ -172,6 +178,18 @@ class Host:
         if outcome is not None and outcome.status in ("passed", "failed", "unmeasured"):
             reason = Reason("own_assertion", "own_assertion", message)
             self._keep(replace(outcome, status="failed", reasons=(*outcome.reasons, reason)))
+
+    def _with_text(self, case: Case) -> Case:
+        with self._resolving:
+            if self._resolver is None:
+                # Imported here: redaction is heavy, and most cases hold their text.
+                from pytest_llmreplay.session.resolving import Resolver
+
+                settings = self._settings
+                self._resolver = Resolver(
+                    self._environment.resolver, settings.root, settings.configs, self.notices.append
+                )
+        return self._resolver.with_text(case)
 
     async def _replay(self, planned: PlannedTrial) -> Trial:
         return await self._runner.run(planned)

@@ -117,6 +117,9 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("llmreplay_wait", "As --llmreplay-wait.", default="60s")
     parser.addini("llmreplay_golden", "Suites for the fixture llmreplay_trial (golden).", type="linelist")
     parser.addini("llmreplay_environment", "Stubs for tools (configs/environment.yaml).", default="")
+    parser.addini(
+        "llmreplay_approver_differs", "Who promoted a case may not approve it (false).", type="bool", default=False
+    )
 
 
 def settings_from(config: pytest.Config) -> Settings:

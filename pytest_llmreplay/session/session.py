@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmreplay.compare.ratchet import ItemVerdict, item_verdict
 from pytest_llmreplay.model.trial import Trial
+from pytest_llmreplay.model.variant import TracesTarget
 from pytest_llmreplay.report.gating import left_to_the_gate
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
@@ -42,12 +43,17 @@ class ReplaySession:
         file = self.relative(path)
         entries = read_index(path)
         yield from (entry for entry in entries if isinstance(entry, BadRow))
-        names, trials = sorted(self.variants), range(1, self.settings.trials + 1)
+        names = sorted(self.variants)
         cases = [entry for entry in entries if isinstance(entry, CaseEntry) and entry.status in RUNNING_STATUSES]
         for entry in sorted(cases, key=lambda entry: entry.case_id):
             for variant in names:
-                for trial in trials:
+                for trial in range(1, self.trials_of(variant) + 1):
                     yield PlannedTrial(file, entry.case_id, variant, trial, entry)
+
+    def trials_of(self, variant: str) -> int:
+        """How many trials a variant has; a log without a column that numbers them holds one answer to each case."""
+        target = self.variants[variant].target
+        return 1 if isinstance(target, TracesTarget) and target.trial is None else self.settings.trials
 
     def planned_everywhere(self) -> list[PlannedTrial]:
         """The trials of the suites that the fixture runs over."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -35,6 +36,7 @@ class TrialRunner:
         keep: called with every outcome, before anybody else sees it; gives what is kept of it.
         measured: outcomes that need no replay as long as case, variant and environment are what they were.
         accepted: the accepted baseline's, which need none under any variant's name.
+        resolve: gives a case that holds references its text.
     """
 
     def __init__(
@@ -46,12 +48,14 @@ class TrialRunner:
         keep: Callable[[Outcome], Outcome],
         measured: Mapping[tuple[str, str, int], Outcome],
         accepted: Sequence[Outcome] = (),
+        resolve: Callable[[Case], Case] = lambda case: case,
     ) -> None:
         self._variants = variants
         self._replayers = replayers
         self._environment_digest = environment.digest
         self._root = root
         self._keep = keep
+        self._resolve = resolve
         self._measured = measured
         self._accepted: dict[str, list[Outcome]] = defaultdict(list)
         for outcome in accepted:
@@ -62,6 +66,7 @@ class TrialRunner:
     async def run(self, planned: PlannedTrial) -> Trial:
         """Replay and check one trial; whatever goes wrong becomes its outcome."""
         case: Case | None = None
+        whole: Case | None = None
         trajectory: Trajectory | None = None
         try:
             case = self._load(planned)
@@ -69,7 +74,8 @@ class TrialRunner:
             if known is not None:
                 return Trial(known, self._variants[planned.variant], case)
             expectation = expectation_of(case, planned.file)
-            trajectory = await self._replayers[planned.variant].replay(case, planned.trial)
+            whole = await asyncio.to_thread(self._resolve, case) if case.holds_references else case
+            trajectory = await self._replayers[planned.variant].replay(whole, planned.trial)
             outcome = self._checked(planned, case, expectation, trajectory)
         except Unmeasurable as error:
             outcome = self._without_checks(planned, case, "unmeasured", error.code, error)
@@ -85,7 +91,7 @@ class TrialRunner:
             outcome = self._without_checks(planned, case, "error", "internal", _described(error))
         if not planned.confirms:
             outcome = self._keep(outcome)
-        return Trial(outcome, self._variants[planned.variant], case, trajectory)
+        return Trial(outcome, self._variants[planned.variant], whole or case, trajectory)
 
     def blank(self, planned: PlannedTrial) -> Outcome:
         """The outcome of a trial that was planned and never started."""

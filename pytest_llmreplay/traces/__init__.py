@@ -6,7 +6,7 @@ from pytest_llmreplay.traces.portion import Portion, portions
 from pytest_llmreplay.traces.query import Expression, parse_expression, select_records
 from pytest_llmreplay.traces.reading import ReadProblem
 from pytest_llmreplay.traces.registry import format_gaps, read_conversations
-from pytest_llmreplay.traces.rows import CANONICAL_COLUMNS, canonical_conversation
+from pytest_llmreplay.traces.rows import CANONICAL_COLUMNS, canonical_conversation, plain_conversation
 from pytest_llmreplay.traces.table import LogTable, TableFile, open_table
 from pytest_llmreplay.traces.write import write_conversations
 
@@ -23,6 +23,7 @@ __all__ = [
     "open_log",
     "open_table",
     "parse_expression",
+    "plain_conversation",
     "portions",
     "read_conversations",
     "select_records",

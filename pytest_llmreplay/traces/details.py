@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
-from pytest_llmreplay.model.conversation import Step
+from pytest_llmreplay.model.conversation import UNAVAILABLE, Step
 from pytest_llmreplay.traces import fields
-from pytest_llmreplay.traces.parts import UNAVAILABLE
 from pytest_llmreplay.traces.spans import Score, Span
 from pytest_llmreplay.traces.stitch import Thread
 from pytest_llmreplay.traces.times import iso

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_llmreplay.model.canonical import canonical_arguments
-from pytest_llmreplay.model.conversation import Message, ToolCall
+from pytest_llmreplay.model.conversation import UNAVAILABLE, Message, ToolCall
 from pytest_llmreplay.traces.jsonable import dump
-from pytest_llmreplay.traces.parts import UNAVAILABLE
 from pytest_llmreplay.traces.spans import Span
 from pytest_llmreplay.traces.stitch import Thread, split_system
 

@@ -8,11 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pytest_llmreplay.model.conversation import Message, ToolCall
+from pytest_llmreplay.model.conversation import UNAVAILABLE, Message, ToolCall
 from pytest_llmreplay.traces.jsonable import as_text, dump, jsonable
-
-UNAVAILABLE = "unavailable"
-"""Type of a content part that stands for a medium which the log does not hold."""
 
 _MARKERS = (
     (re.compile(r"\[base64_data truncated[^\]]*\]"), "truncated by the logger"),

@@ -1,6 +1,10 @@
 import json
+import os
 import subprocess
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pytest_llmreplay.mine.caches import user_caches
@@ -14,7 +18,8 @@ PERSONAL = "I am asking again about my parcel, please write to mia.li@example.or
 
 
 @pytest.fixture(autouse=True)
-def key(monkeypatch):
+def key(monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("PYTEST_LLMREPLAY_REDACTION_KEY", "a key for the tests only")
 
 
@@ -124,3 +129,21 @@ def test_doctor_lists_every_place_with_customer_text(program_in, kept):
     assert "2 cases, all redacted" in output
     for place in ("outcomes.parquet", "recordings/", "edits/mine.yaml"):
         assert place in output
+
+
+def test_copies_of_the_log_in_the_users_cache_go_as_a_whole(program_in, kept):
+    folder = Path(os.environ["XDG_CACHE_HOME"]) / "pytest-llmreplay" / "mine" / "turns"
+    folder.mkdir(parents=True)
+    columns = ("conversation_id", "user_id", "text")
+    for name, row in (("mine", ("t-1", "mia_li_3668", PERSONAL)), ("other", ("t-2", "u-2", "hello"))):
+        pq.write_table(pa.table({column: [value] for column, value in zip(columns, row, strict=True)}), folder / name)
+    (folder / "vectors").write_bytes(b"who can tell")
+    (folder / "damaged").write_bytes(b"PAR1 and no more")
+    listed = program_in("doctor", "--data").output
+    assert all(str(folder / name) in listed for name in ("mine", "other", "vectors"))
+    assert str(folder / "mine") in program_in("erase", "--user", "mia_li_3668", "--dry-run").output
+    assert (folder / "mine").exists()
+    program_in("erase", "--user", "mia_li_3668", "--yes")
+    assert [path.name for path in folder.iterdir()] == ["other"]
+    [receipt] = (program_in.root / ".pytest_llmreplay" / "erasures").iterdir()
+    assert str(folder / "mine") in json.loads(receipt.read_text())["files"]

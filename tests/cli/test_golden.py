@@ -2,6 +2,8 @@ import json
 import subprocess
 from dataclasses import replace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pytest_llmreplay.model.case import Case, Provenance, RecordedResult
@@ -160,6 +162,23 @@ def test_what_cannot_be_approved(program_in, cases, monkeypatch):
     program_in(*arguments, "ben")
 
 
+def test_the_project_can_require_that_approver_and_promoter_differ(program_in, cases, editor):
+    path = cases(CASE, other("t-2-bb", provenance=Provenance()))
+    before = path.read_bytes()
+    (program_in.root / "pytest.ini").write_text("[pytest]\nllmreplay_approver_differs = true\n")
+    assert "it is your own promotion" in program_in.mistake("golden", "approve", "t-1-aa", "--by", "ann")
+    assert "nobody says who promoted it" in program_in.mistake("golden", "approve", "t-2-bb", "--by", "ann")
+    editor("status: draft", "status: open")
+    assert "only `golden approve` opens a draft" in program_in.mistake("golden", "edit", "t-1-aa")
+    text = program_in("golden", "export", "t-1-aa").output.replace("status: draft", "status: fixed")
+    (program_in.root / "one.yaml").write_text(text)
+    assert "only `golden approve` opens a draft" in program_in.mistake("golden", "import", "one.yaml")
+    assert path.read_bytes() == before
+    program_in("golden", "approve", "t-1-aa", "--by", "ben")
+    (program_in.root / "pytest.ini").write_text("[pytest]\nllmreplay_approver_differs = maybe\n")
+    assert "allowed: true, false" in program_in.mistake("golden", "approve", "t-2-bb", "--by", "ben")
+
+
 def test_retire_and_prune(program_in, cases):
     path = cases(CASE, other("t-2-bb", expires_at="2020-01-01"), other("t-3-cc", expires_at="2999-01-01"))
     program_in("golden", "retire", "t-1-aa", "--reason", "the tool is gone")
@@ -267,3 +286,19 @@ def test_a_stub_answers_and_replaces_the_one_before(program_in, cases):
     assert read_cases(path)[0].recorded_results[1:] == (RecordedResult(1, "refund", "*", "2", "stub"),)
     assert "TOOL=JSON" in program_in.mistake("golden", "stub", "t-1-aa", "refund")
     assert "not JSON" in program_in.mistake("golden", "stub", "t-1-aa", "refund={")
+
+
+def test_a_file_of_an_older_program_loads_and_is_brought_up_to_date(program_in, cases):
+    path = cases(CASE)
+    table = pq.read_table(path)
+    older = table.drop_columns(["weight", "expires_at", "vars", "steps", "content_digest"])
+    numbers = pa.array([0] * older.num_rows, pa.int64())
+    older = older.set_column(older.schema.get_field_index("schema_version"), "schema_version", numbers)
+    metadata = {b"llmreplay.kind": b"cases", b"llmreplay.schema_version": b"0"}
+    pq.write_table(older.replace_schema_metadata(metadata), path)
+    assert read_cases(path) == [replace(CASE, schema_version=0)]
+    assert "1 cases, 0 variants, 0 problems" in program_in("validate").output
+    assert "golden/support.parquet: 1 cases brought to schema 1" in program_in("golden", "migrate").output
+    assert read_cases(path) == [CASE]
+    assert pq.read_schema(path).metadata[b"llmreplay.schema_version"] == b"1"
+    assert pq.read_table(path).column("content_digest").to_pylist() == [CASE.content_digest]

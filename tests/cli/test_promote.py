@@ -315,6 +315,19 @@ def test_labels_are_given_or_proposed_with_their_evidence(program_in, log):
     )  # fmt: skip
 
 
+def test_what_a_person_writes_about_a_case_is_redacted_as_the_case_is(program_in, log):
+    log(personal())
+    given = ("--summary", "Mia wrote from mia dot li at example dot org", "--title", "mia_li_3668 again", "--tag", "li")
+    program_in("promote", "log.jsonl", *given, "--out", "golden/a.parquet")
+    [case] = read_cases(program_in.root / "golden/a.parquet")
+    assert re.fullmatch(r"\[NAME_\w{8}\] wrote from \[EMAIL_\w{8}\]", case.summary), case.summary
+    assert re.fullmatch(r"\[USER_ID_\w{8}\] again", case.title)
+    assert case.tags[0].startswith("[NAME_")
+    log(conversation("t-2"))
+    options = ("promote", "log.jsonl", "--summary", "Zoltanka complained", "--out", "golden/b.parquet")
+    assert "t-2: one word of its text may be names" in program_in(*options, code=1).stderr
+
+
 def test_a_dry_run_shows_the_case_and_writes_nothing(program_in, log):
     log(conversation("t-1", expect=EXPECT))
     result = program_in("promote", "log.jsonl", "--expect-column", "expect", "--out", "golden/a.parquet", "--dry-run")

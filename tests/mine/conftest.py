@@ -1,4 +1,4 @@
-"""Conversations and tables of them for the tests of mining."""
+"""Conversations, tables and logs of them, and caches for the tests of mining."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from pytest_llmreplay.mine.caches import Caches
 from pytest_llmreplay.mine.signals import builtin_signals, evidence, scan
 from pytest_llmreplay.model.conversation import Conversation, Message, Tool, ToolCall
 from pytest_llmreplay.session.redaction import build_detector
@@ -55,6 +56,31 @@ def told(table_of, signals):
             return {shown.conversation_id: evidence(shown, loaded[shown.row], known) for shown in met}
 
     return look
+
+
+@pytest.fixture
+def caches(tmp_path):
+    return Caches(tmp_path / "caches", 3600.0)
+
+
+@pytest.fixture
+def log(tmp_path):
+    """Writes a canonical log; each conversation is what its user said, a list, answered with OK."""
+
+    def write(said, name="log.parquet", **columns):
+        path = tmp_path / name
+        conversations = [
+            Conversation(
+                conversation_id,
+                tuple(m for text in texts for m in (Message("user", text), Message("assistant", "OK"))),
+                **{column: values[number] for column, values in columns.items()},
+            )
+            for number, (conversation_id, texts) in enumerate(said.items())
+        ]
+        write_conversations(path, conversations)
+        return path
+
+    return write
 
 
 def user(text):

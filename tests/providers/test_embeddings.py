@@ -16,6 +16,7 @@ from pytest_llmreplay.providers.embeddings import LitellmEmbedder, static_embedd
 from tests.loopback import serving, status
 
 KEY = "sk-planted-0123456789"
+PRICES = Prices(input_per_million=1000, output_per_million=0)
 
 
 class EmbeddingModel:
@@ -48,11 +49,12 @@ class EmbeddingModel:
 def embed(monkeypatch):
     monkeypatch.setenv("PLANTED_KEY", KEY)
 
-    def embed(model, texts, budget=None):
+    def embed(model, texts, budget=None, prices=PRICES, told=None):
         with serving(model.routes()) as url:
-            prices = Prices(input_per_million=1000, output_per_million=0)
             target = ModelTarget(type="model", model="openai/m", api_key_env="PLANTED_KEY", prices=prices)
-            embedder = LitellmEmbedder(target, budget or Budget(), api_base=f"{url}/v1")
+            embedder = LitellmEmbedder(
+                target, budget or Budget(), [].append if told is None else told.append, api_base=f"{url}/v1"
+            )
             assert KEY not in embedder.identity
             return embedder.embed(texts)
 
@@ -103,7 +105,8 @@ def test_an_endpoint_is_asked_in_batches_and_answers_in_any_order(embed):
     model, budget = EmbeddingModel(), Budget()
     texts = ["x" * number for number in range(1, 301)]
     vectors = embed(model, [*texts, "  "], budget)
-    assert sorted(map(len, model.inputs)) == [44, 128, 128]
+    assert sorted(map(len, model.inputs)) == [45, 128, 128]
+    assert not any(text.isspace() for texts in model.inputs for text in texts)
     assert vectors[:300, 0] / vectors[:300, 1] == pytest.approx(np.arange(1, 301), rel=1e-4)
     assert not vectors[300].any()
     assert (budget.spent_tokens, budget.spent_usd) == (21, pytest.approx(0.021))
@@ -116,8 +119,14 @@ def test_passing_trouble_is_asked_again(embed):
 
 
 def test_the_budget_stops_it(embed):
-    with pytest.raises(NotRun, match="the budget of 0.01 USD is used up"):
+    with pytest.raises(NotRun, match=r"the budget of 0\.01 USD is used up"):
         embed(EmbeddingModel(), ["x"], Budget(max_cost_usd=0.01, spent_usd=0.01))
+
+
+def test_a_model_without_a_known_price_is_told_once(embed):
+    told = []
+    embed(EmbeddingModel(), ["x"] * 300, prices=None, told=told)
+    assert told == ["its price is not known"]
 
 
 def test_refused_credentials_are_told_without_showing_them(embed):

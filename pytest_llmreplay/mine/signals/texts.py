@@ -170,10 +170,9 @@ TEXT_SIGNALS = (
         "user_repeats",
         "quality",
         "model",
-        "The user says the same again: at least two telling words of a message, 60 % of those of the shorter and"
-        " 40 % "
-        "of those of the longer one, stand in the user's message before it; or the user says that it was said"
-        " before.",
+        "The user says the same again: at least two telling words of a message, 60 % of those of the shorter and 40 % "
+        "of those of the longer one, stand in the user's message before it (both below 500 characters, with at least "
+        "70 % of their letters in common); or the user says that it was said before.",
         f"list_sort(list_distinct(list_concat({messages_where('user', matches('m.content', words.SAYS_AGAIN))}, "
         f"{_REPHRASED})))",
         columns=("messages", "user_texts", "user_places"),

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from pytest_llmreplay.promote.redact.encoded import encoded
 from pytest_llmreplay.promote.redact.found import Detector, Found, without_overlaps
 from pytest_llmreplay.promote.redact.identity import national_ids
 from pytest_llmreplay.promote.redact.phones import phone_detector
 from pytest_llmreplay.promote.redact.places import Places
+from pytest_llmreplay.promote.redact.plain import plain
 from pytest_llmreplay.promote.redact.pseudonym import PSEUDONYM
 from pytest_llmreplay.promote.redact.secrets import secrets
 from pytest_llmreplay.promote.redact.structured import STRUCTURED_DETECTORS
@@ -57,7 +59,11 @@ def detection(rules: Rules) -> Callable[[str], Sequence[Found]]:
     def detect(text: str) -> Sequence[Found]:
         if len(text) < 4:
             return ()
-        found = (Found(*one) for detector in detectors for one in detector(text))
+        bare = plain(text)
+        found = [Found(*one) for detector in detectors for one in detector(text)]
+        if bare is not None:
+            found += [bare.back(Found(*one)) for detector in detectors for one in detector(bare.text)]
+        found += encoded(text, detect)
         taken = [match.span() for match in PSEUDONYM.finditer(text)]
         return without_overlaps(
             one

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pytest_llmreplay.promote.redact.found import STRUCTURED, Detector
 
-_RUN = re.compile(r"[+(]?\d[\d .()\-]*\d|\d|[\w.+-]*@[\w.-]*|(?<=\s)[\w.+-]+$|^[\w.+-]+(?=[\s,;!?]|$)")
+_RUN = re.compile(r"[+(]?\d[\d .()\-]*\d|\d|(?<![\w.+-])[\w.+-]*@[\w.-]*|(?<=\s)[\w.+-]+$|^[\w.+-]+(?=[\s,;!?]|$)")
 _JOINTS = ("", " ", "-")
 _MOST_MESSAGES = 4
 _AMEX, _AMEX_CUT, _NATIONAL = 15, 10, 10

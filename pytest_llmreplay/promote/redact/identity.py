@@ -11,7 +11,7 @@ from typing import Any
 from pytest_llmreplay.promote.redact.found import Found
 
 _SHAPES: tuple[tuple[str, str | None], ...] = (
-    (r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])", None),
+    (r"(?<![\w.-])\d{3}([-.])\d{2}\1\d{4}(?![\w-]|\.\d)", None),
     (r"(?i)(?<!\w)[a-ceghj-prstw-z][a-ceghj-nprstw-z]\s?\d{2}\s?\d{2}\s?\d{2}\s?[a-d](?!\w)", None),
     (r"(?<!\w)\d{3}\.\d{3}\.\d{3}-\d{2}(?!\w)", "br.cpf"),
     (r"(?<![\w.])756\.?\d{4}\.?\d{4}\.?\d{2}(?!\w)", "ch.ssn"),
@@ -32,6 +32,11 @@ _NAMED = re.compile(
     r"(?:\s+is|\s*[:=#]|\s+are)?\s*[:#]?\s*((?=[A-Z0-9 .-]*\d)[A-Z]{0,3}\d[A-Z0-9]*(?:[ .-]?[A-Z0-9]*\d[A-Z0-9]*){0,5})"
 )
 
+_NAMED_AFTER = re.compile(
+    r"(?i)(?<![\w.-])(\d{3}[ .-]?\d{2}[ .-]?\d{4})(?![\w-])[,;]?\s+(?:(?:is|was|as|for|being)\s+)?"
+    r"(?:(?:my|her|his|the|our)\s+)?(?:ssn|social\b|tax\s+id)"
+)
+
 
 def national_ids(text: str) -> Iterator[Found]:
     """Social security numbers and the like: by their form and check digits, or by the words before them."""
@@ -41,6 +46,8 @@ def national_ids(text: str) -> Iterator[Found]:
         for match in pattern.finditer(text):
             if module is None or module.is_valid(match.group()):
                 yield Found(match.start(), match.end(), "national_id")
+    for match in _NAMED_AFTER.finditer(text):
+        yield Found(match.start(1), match.end(1), "national_id")
     for match in _NAMED.finditer(text):
         if sum(character.isdigit() for character in match.group(1)) >= 5:
             yield Found(match.start(1), match.end(1), "national_id")

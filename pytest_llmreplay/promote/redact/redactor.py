@@ -12,15 +12,16 @@ from typing import Any
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.conversation import Conversation, Message
 from pytest_llmreplay.promote.pipeline import StoppedError, case_id
+from pytest_llmreplay.promote.redact.chat import said_in_chat
 from pytest_llmreplay.promote.redact.detection import Rules, detection
 from pytest_llmreplay.promote.redact.found import Found, without_overlaps
-from pytest_llmreplay.promote.redact.fragments import fragments
 from pytest_llmreplay.promote.redact.places import says_something
-from pytest_llmreplay.promote.redact.pseudonym import Pseudonyms
+from pytest_llmreplay.promote.redact.plain import plain_text
+from pytest_llmreplay.promote.redact.pseudonym import PSEUDONYM, Pseudonyms
 from pytest_llmreplay.promote.redact.residual import residual_names, tool_words
 from pytest_llmreplay.promote.redact.scan import Scan, leftovers_of
-from pytest_llmreplay.promote.redact.spelling import TITLES, Known, canonical, known_values
-from pytest_llmreplay.promote.redact.walk import Place, Walk
+from pytest_llmreplay.promote.redact.spelling import TITLES, Known, address_windows, canonical, known_in, known_values
+from pytest_llmreplay.promote.redact.walk import Place, Walk, all_text
 from pytest_llmreplay.promote.redact.words import Words
 
 REDACTOR_VERSION = "1"
@@ -32,7 +33,6 @@ Confirm = Callable[[Sequence[str]], Collection[str]]
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _TOKEN = re.compile(r"[\w@.+-]{4,}")
-_LONGEST_ADDRESS = 8
 _TRACE_ID = "provenance.trace_id"
 _KEPT_TEXTS = 8192
 
@@ -100,12 +100,38 @@ class Redactor:
         redactor = Redactor(self._rules, replace(self._pseudonyms, fake=fake), self._confirm)
         return redactor._alike(conversation, like)
 
+    def written(self, text: str, like: Case) -> str:
+        """What a person wrote about a redacted case, such as its summary, redacted as the case was.
+
+        Raises:
+            StoppedError: it holds words that may be names and there is nobody to ask.
+        """
+        if not like.provenance.redactor_version:
+            return text
+        message = Conversation("", (Message("user", text),))
+        redacted = self.conversation(message, like).messages[0].content or ""
+        found = sorted(word for word in self._names_in(redacted) if not self._is_known_word(word, like))
+        values = _Values()
+        for name in self._confirm(found) if found else ():
+            self._know("name", name, values)
+        return self._redacted(redacted, None, values)
+
+    def stands_in(self, case: Case) -> list[str]:
+        """The pseudonyms and fakes that stand in a redacted case, sorted."""
+        text = all_text(case, self._places)
+        fakes = {fake for fake in self._pseudonyms.made if fake in text}
+        return sorted({match.group() for match in PSEUDONYM.finditer(text)} | fakes)
+
+    def _is_known_word(self, word: str, like: Case) -> bool:
+        fakes = (part for fake in self._pseudonyms.made for part in _WORD.findall(fake))
+        return word.casefold() in _product_words(like) or self._allowed(word) or word in fakes
+
     def _alike(self, conversation: Conversation, like: Case) -> Conversation:
         values = _Values()
         walk = Walk(self._collecting(values), self._places)
         walk.conversation(conversation)
-        self._collect_fragments(conversation.messages, values)
-        present = _all_text(like, self._places).casefold()
+        present = all_text(like, self._places).casefold()
+        self._collect_from_chat(conversation.messages, values, present)
         Walk(self._recognising(present, values), self._places).conversation(conversation)
         return Walk(self._rewriting(values), self._places).conversation(conversation)
 
@@ -120,22 +146,23 @@ class Redactor:
             if stands.casefold() in present:
                 self._know(kind, written, values)
 
-        def visit(text: str, _place: Place) -> str:
+        def visit(written: str, _place: Place) -> str:
+            text = plain_text(written)
             for word in _WORD.findall(text):
                 ask("name", re.sub(r"['’][sS]$", "", word))
             for token in _TOKEN.findall(text):
                 for kind in ("user_id", "session_id"):
                     ask(kind, token.rstrip(".-"))
             if "[address_" in present or self._pseudonyms.fake:
-                for window in _windows(text):
+                for window in address_windows(text):
                     ask("address", window)
-            return text
+            return written
 
         return visit
 
     def _collect(self, case: Case, values: _Values) -> None:
         Walk(self._collecting(values), self._places).case(case)
-        self._collect_fragments(case.messages, values)
+        self._collect_from_chat(case.messages, values)
 
     def _collecting(self, values: _Values) -> Callable[[str, Place], str]:
         def visit(text: str, place: Place) -> str:
@@ -163,12 +190,19 @@ class Redactor:
             values.sessions.add(written)
         values.known += known_values(kind, written, self._words, self._rules.regions)
 
-    def _collect_fragments(self, messages: Sequence[Message], values: _Values) -> None:
-        said = [m.content for m in messages if m.role == "user" and m.content]
-        for part in fragments(said, self._detect):
-            found = Found(part.start, part.stop, part.kind)
-            values.parts.setdefault(said[part.text], []).append((found, part.value))
-            self._know(part.kind, part.value, values)
+    def _collect_from_chat(self, messages: Sequence[Message], values: _Values, present: str | None = None) -> None:
+        for said in said_in_chat(messages, self._detect, self._words):
+            # Another version asks other questions; what the case does not hide, its answers must not hide either.
+            hidden = present is None or not said.asked or self._stands_in(said.kind, said.value, present)
+            if self._allowed(said.value) or not hidden:
+                continue
+            self._know(said.kind, said.value, values)
+            if said.place is not None:  # there even what is too short to be looked for elsewhere
+                values.parts.setdefault(said.text, []).append((said.place, said.value))
+
+    def _stands_in(self, kind: str, value: str, present: str) -> bool:
+        stands = self._stands_for(kind, value).casefold()
+        return any(part in present for part in (stands.split() if kind == "name" else [stands]))
 
     def _rewritten(self, case: Case, values: _Values) -> Case:
         values.counts.clear()
@@ -194,11 +228,8 @@ class Redactor:
             kind = self._kind_at(text, kind)
             values.counts[kind] += 1
             return self._stands_for(kind, text)
-        folded, digits = text.casefold(), "".join(c for c in text if c.isdigit())
         parts = dict(values.parts.get(text, ()))
-        found: list[Found] = [*self._detect(text), *parts]
-        for known in values.known:
-            found += known.find(text, folded, digits)
+        found: list[Found] = [*self._detect(text), *parts, *known_in(text, values.known)]
         kept = [f for f in without_overlaps(found) if not self._allowed(text[f.start : f.stop])]
         for one in reversed(kept):
             values.counts[one.kind] += 1
@@ -285,24 +316,3 @@ def _product_words(case: Case) -> frozenset[str]:
         text for tool in case.tools or () for text in (tool.name, tool.description, tool.parameters)
     )
     return tool_words(texts)
-
-
-def _all_text(case: Case, places: Any) -> str:
-    texts: list[str] = []
-
-    def visit(text: str, _place: Place) -> str:
-        texts.append(text)
-        return text
-
-    Walk(visit, places).case(case)
-    return "\n".join(texts)
-
-
-def _windows(text: str) -> Iterable[str]:
-    """Runs of words that may be an address: they begin with a number, or end in one."""
-    words = re.findall(r"[^\s,]+", text)
-    for start in range(len(words)):
-        for stop in range(start + 2, min(start + _LONGEST_ADDRESS, len(words)) + 1):
-            window = words[start:stop]
-            if window[0][0].isdigit() or window[-1][0].isdigit():
-                yield " ".join(window).rstrip(".;:!?")

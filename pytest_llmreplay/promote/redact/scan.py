@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
+from pytest_llmreplay.promote.redact.plain import plain_text
 from pytest_llmreplay.promote.redact.pseudonym import PSEUDONYM
 
-_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-zA-Z]{2,}")
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-zA-Z]{2,}")
 _LONG_NUMBER = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?!\w)")
 _ACCOUNT = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
 _SOCIAL = re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")
@@ -47,16 +48,17 @@ class Scan:
         for fake in fakes:
             if fake in text:
                 text = text.replace(fake, _GONE)
-        yield from self._seen(text)
+        bare = plain_text(text)
+        yield from dict.fromkeys((*self._seen(text), *(self._seen(bare) if bare != text else ())))
         if leftovers:
-            left = squashed(text)
+            left = squashed(bare)
             if any(value in left for value in leftovers):
                 yield "a value that was replaced elsewhere"
 
 
 def leftovers_of(replaced: Iterable[str]) -> frozenset[str]:
     """The replaced values as the scan looks for them; those that could arise where other texts meet are left out."""
-    return frozenset(value for value in map(squashed, replaced) if _can_be_told(value))
+    return frozenset(value for value in (squashed(plain_text(one)) for one in replaced) if _can_be_told(value))
 
 
 def _seen(text: str) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from pytest_llmreplay.promote.redact.found import Found
+from pytest_llmreplay.promote.redact.words import Words
 
 _TOKENS = re.compile(
     r"(?<![\w-])(?:sk-[\w-]{16,}|pk_(?:live|test)_\w{16,}|[rs]k_(?:live|test)_\w{16,}|AIza[\w-]{30,}|ya29\.[\w.-]{20,}"
@@ -17,8 +18,13 @@ _TOKENS = re.compile(
 _ASSIGNED = re.compile(
     r"(?i)(?<![a-z])(?:api[_ -]?key|access[_ -]?key|secret(?:[_ -]?(?:access[_ -]?)?key)?"
     r"|auth[_ -]?token|access[_ -]?token|refresh[_ -]?token|client[_ -]?secret"
-    r"|password|passwd|pwd|passphrase)[\"']?\s*(?:is\s*:?|[:=])\s*[\"']?([^\s\"'<>\[\]]{6,})"
+    r"|password|passwd|pwd|pw|passphrase|passcode)[\"']?\s*(?:is\s*:?|[:=])\s*[\"']?([^\s\"'<>\[\]]{6,})"
 )
+_CODE = re.compile(
+    r"(?i)(?<![a-z])(?:pin|cvv2?|cvc2?|otp|tan|passcode|(?:security|verification|one[- ]time)\s+(?:code|password))"
+    r"(?:\s+(?:number|code))?(?:\s+(?:is|was))?\s*[:=#]?\s*(\d{3,8})(?![\w-])"
+)
+_COOKIE = re.compile(r"(?i)(?<![\w-])(?:set-)?cookie\s*:\s*([^\s\"']+=[^\n\"']+)")
 _BEARER = re.compile(r"(?i)\b(?:bearer|basic)\s+([\w.~+/=-]{16,})")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [^-]*-----|\Z)", re.DOTALL)
 
@@ -28,11 +34,16 @@ def secrets(text: str) -> Iterator[Found]:
     for pattern in (_TOKENS, _PRIVATE_KEY, *_known()):
         for match in pattern.finditer(text):
             yield Found(match.start(), match.end(), "secret")
-    for pattern in (_ASSIGNED, _BEARER):
+    for pattern in (_ASSIGNED, _BEARER, _CODE, _COOKIE):
         for match in pattern.finditer(text):
-            if pattern is _BEARER or any(not c.isalpha() for c in match.group(1).rstrip(".,;:!?")):
-                stop = match.start(1) + len(match.group(1).rstrip(".,;:!?"))
-                yield Found(match.start(1), stop, "secret")
+            value = match.group(1).rstrip(".,;:!?")
+            if pattern is not _ASSIGNED or not value.isalpha() or not _is_said(value):
+                yield Found(match.start(1), match.start(1) + len(value), "secret")
+
+
+def _is_said(word: str) -> bool:
+    """Whether it is a word that people say of a password: it is wrong, expired, forgotten."""
+    return Words(("en",)).is_word(word)
 
 
 @lru_cache(maxsize=1)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_llmreplay.promote.redact.dates import date_pattern, iso_date
 from pytest_llmreplay.promote.redact.found import Found
 from pytest_llmreplay.promote.redact.phones import international
+from pytest_llmreplay.promote.redact.plain import plain, plain_text
 from pytest_llmreplay.promote.redact.words import Words
 
 TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "madam", "herr", "frau", "jr", "sr"})
 _GAP = r"[\s().\-/\xa0]*"
 _SHORTEST = 4
+_GLUED = 8
+_LONGEST_ADDRESS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,31 @@ class Known:
         return [Found(match.start(), match.end(), self.kind) for match in self.pattern.finditer(text)]
 
 
+def known_in(text: str, values: Sequence[Known]) -> list[Found]:
+    """Where the values stand in a text, also in disguise."""
+    bare = plain(text)
+    found = _found(text, values)
+    return found if bare is None else found + [bare.back(one) for one in _found(bare.text, values)]
+
+
+def _found(text: str, values: Sequence[Known]) -> list[Found]:
+    folded, digits = text.casefold(), "".join(c for c in text if c.isdigit())
+    return [one for known in values for one in known.find(text, folded, digits)]
+
+
+def address_windows(text: str) -> Iterator[str]:
+    """Runs of words that may be an address: they begin with a number, or end in one."""
+    words = re.findall(r"[^\s,]+", text)
+    for start in range(len(words)):
+        for stop in range(start + 2, min(start + _LONGEST_ADDRESS, len(words)) + 1):
+            window = words[start:stop]
+            if window[0][0].isdigit() or window[-1][0].isdigit():
+                yield " ".join(window).rstrip(".;:!?")
+
+
 def canonical(kind: str, written: str, regions: Sequence[str]) -> str:
     """The spelling that all spellings of a value share."""
+    written = plain_text(written)
     if kind == "phone":
         return international(written, regions)
     if kind in ("card", "iban", "national_id"):
@@ -52,7 +78,7 @@ def canonical(kind: str, written: str, regions: Sequence[str]) -> str:
 
 def known_values(kind: str, written: str, words: Words, regions: Sequence[str]) -> list[Known]:
     """How to find a value wherever it is said again; nothing for one too short to be told from other text."""
-    written = written.strip()
+    written = plain_text(written).strip()
     if kind == "name":
         return _names(written, words)
     if kind == "phone":
@@ -120,15 +146,18 @@ def _names(written: str, words: Words) -> list[Known]:
     parts = [part for part in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", written) if part.casefold() not in TITLES]
     known = []
     if len(parts) > 1 and len(parts) <= 6:
-        known.append(_bounded("name", r"[\s,._-]+".join(map(re.escape, parts)), parts[0].casefold()))
+        for order in (parts, parts[::-1]):
+            # Glued together they are told from other text by their length only.
+            gap = r"[\s,._+-]*" if sum(map(len, parts)) >= _GLUED else r"[\s,._+-]+"
+            known.append(_bounded("name", gap.join(map(_spelt_name, order)), order[0].casefold()[:1]))
     if len(parts) > 4 or any(c.isdigit() for c in written):
         return known or [_bounded("name", re.escape(written), written.casefold())]
     for part in parts:
         if len(part) < 2:
             continue
-        spelt = re.escape(part)
-        if words.may_name(part):
-            known.append(_bounded("name", spelt, part.casefold()))
+        spelt = _spelt_name(part)
+        if words.may_name(part) or "-" in part:
+            known.append(_bounded("name", spelt, re.split(r"['’-]", part)[0].casefold()))
             continue
         # A common word is the name where it is written as one or introduced as one.
         cased = "|".join(dict.fromkeys(re.escape(form) for form in (part.capitalize(), part.upper()) if len(part) > 1))
@@ -136,6 +165,11 @@ def _names(written: str, words: Words) -> list[Known]:
         introduced = re.compile(rf"(?:(?<![^\W_])(?:{cased})|{said})(?![^\W_])")
         known.append(Known("name", introduced, part.casefold()))
     return known
+
+
+def _spelt_name(part: str) -> str:
+    """A part of a name; a hyphen or an apostrophe in it may be left out."""
+    return r"[\s'’-]?".join(map(re.escape, re.split(r"['’-]", part)))
 
 
 def _folded(written: str) -> str:

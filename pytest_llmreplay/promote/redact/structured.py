@@ -8,15 +8,32 @@ from collections.abc import Iterable, Iterator
 
 from pytest_llmreplay.promote.redact.found import Detector, Found
 
-_EMAIL = re.compile(r"[^\s@<>()\[\]{}\"',;:/\\|=]+@[^\s@<>()\[\]{}\"',;:/\\|=?&#]+\.[^\W\d_]{2,}")
+# Each begins where a word does and repeats a bounded number of times, so that no text takes more than linear time.
+_EMAIL = re.compile(
+    r"(?:\"[^\"\n@]{1,64}\"|(?<![^\s@<>()\[\]{}\"',;:/\\|=])[^\s@<>()\[\]{}\"',;:/\\|=]+)"
+    r"@[^\s@<>()\[\]{}\"',;:/\\|=?&#]+\.[^\W\d_]{2,}"
+    r"|(?<![\w.+-])[\w+-]+(?:(?:\.|\s\.\s)[\w+-]+){0,8}\s{0,2}@\s{0,2}[\w-]+(?:(?:\.|\s\.\s)[\w-]+){0,5}"
+    r"(?:\.|\s\.\s)[^\W\d_]{2,}"
+)
+_AT = r"(?:\s{0,3}(?:\(at\)|\[at\]|\{at\}|<at>|\(a\)|_at_)\s{0,3}|\s{1,3}at\s{1,3})"
+_DOT = r"(?:\s{0,3}(?:\(dot\)|\[dot\]|\{dot\}|<dot>|_dot_)\s{0,3}|\s{1,3}dot\s{1,3})"
+_LOCAL = rf"(?<![\w.+-])[a-z0-9][a-z0-9+.-]*(?:_(?!at_|dot_)[a-z0-9+.-]+)*(?:{_DOT}[a-z0-9][\w+-]*){{0,5}}"
 _SPOKEN_EMAIL = re.compile(
-    r"(?i)\b[a-z0-9][\w.+-]*\s*(?:\(at\)|\[at\]|\{at\}|\s+at\s+)\s*[a-z0-9][\w-]*"
-    r"(?:\s*(?:\(dot\)|\[dot\]|\{dot\}|\s+dot\s+|\.)\s*[a-z0-9-]+)*"
-    r"\s*(?:\(dot\)|\[dot\]|\{dot\}|\s+dot\s+)\s*[a-z]{2,}\b"
+    rf"(?i){_LOCAL}{_AT}[a-z0-9][a-z0-9-]*(?:(?:{_DOT}|\.)[a-z0-9-]+){{0,5}}{_DOT}[a-z]{{2,}}\b"
+    rf"|{_LOCAL}\s{{0,3}}(?:\(at\)|\[at\]|\{{at\}}|<at>|\(a\)|_at_)\s{{0,3}}[a-z0-9-]+(?:\.[a-z0-9-]+){{0,5}}\.[a-z]{{2,}}\b"
+)
+# Said in words, `at` alone gives no one away: people look at shop.example, and mail someone at a provider of mail.
+_MAIL_AT = re.compile(
+    r"(?i)(?<![\w.+-])(?:(?=[\w.+-]*[\d._+])[\w.+-]+\s{1,3}at\s{1,3}[a-z0-9-]+(?:\.[a-z0-9-]+){0,5}\.[a-z]{2,}"
+    r"|[\w.+-]+\s{1,3}at\s{1,3}(?:gmail|googlemail|yahoo|hotmail|outlook|live|msn|icloud|me|aol|gmx|web|mail"
+    r"|proton(?:mail)?|yandex|qq|163|zoho|fastmail|t-online|orange|libero)\s?\.\s?[a-z]{2,}(?:\.[a-z]{2})?)\b"
 )
 # In groups it must stand alone: the groups of a UUID may well add up to a card.
 _CARD = re.compile(r"(?<![\d.])\d{13,19}(?!\d)|(?<![\w.-])\d(?:[ .-]{0,2}\d){12,18}(?!\w)")
-_IBAN = re.compile(r"(?i)(?<![a-z0-9])[a-z]{2}\d{2}(?:[ .-]?[a-z0-9]){11,30}(?![a-z0-9])")
+_GROUPED_CARD = re.compile(
+    r"(?<!\w)(?:\d{4}(?:[\s.,/_:;|-]{1,3}\d{4}){3}|\d{4}[\s.,/_:;|-]{1,3}\d{6}[\s.,/_:;|-]{1,3}\d{5})(?!\w)"
+)
+_IBAN = re.compile(r"(?i)(?<![a-z0-9])[a-z]{2}\d{2}(?:[\s._/-]?[a-z0-9]){11,30}(?![a-z0-9])")
 _IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?:%\w+)?(?![\w:])")
 _URL_LOGIN = re.compile(r"(?i)\b[a-z][a-z0-9+.-]*://[^\s/@:\"'<>]+:[^\s/@\"'<>]+@[^\s\"'<>]+")
@@ -48,7 +65,7 @@ _CARELESS_HOUSE = (
     r"(?:street|avenue|road|boulevard|lane|drive)\b(?:,?\s*(?:apt|apartment|suite|unit)\.?\s*#?\w+)?"
 )
 _GERMAN_HOUSE = (
-    r"(?i)(?<!\w)[a-zäöüß-]{2,}(?:straße|strasse|str\.|gasse|allee|weg|platz)\s+\d{1,4}\s?[a-z]?(?!\w)"
+    r"(?i)(?<![\w-])[a-zäöüß-]{2,40}(?:straße|strasse|str\.|gasse|allee|weg|platz)\s+\d{1,4}\s?[a-z]?(?!\w)"
     r"(?:,?\s+\d{5}\s+[A-ZÄÖÜ][\w-]+)?"
 )
 _FRENCH_HOUSE = (
@@ -66,21 +83,19 @@ _ADDRESSES = [
 
 def emails(text: str) -> Iterator[Found]:
     """Mail addresses, also spelt as `mia at example dot com`."""
-    if "@" in text:
-        for match in _EMAIL.finditer(text):
-            yield Found(match.start(), match.end(), "email")
     folded = text.casefold()
-    if "dot" in folded and "at" in folded:
-        for match in _SPOKEN_EMAIL.finditer(text):
+    spoken = (_SPOKEN_EMAIL, _MAIL_AT) if "at" in folded or "(a)" in folded else ()
+    for pattern in (*((_EMAIL,) if "@" in text else ()), *spoken):
+        for match in pattern.finditer(text):
             yield Found(match.start(), match.end(), "email")
 
 
 def cards(text: str) -> Iterator[Found]:
     """Payment card numbers: 13 to 19 digits with a card's first digit and a valid Luhn sum."""
-    for match in _CARD.finditer(text):
-        digits = re.sub(r"\D", "", match.group())
-        if is_card(digits):
-            yield Found(match.start(), match.end(), "card")
+    for pattern in (_CARD, _GROUPED_CARD):
+        for match in pattern.finditer(text):
+            if is_card(re.sub(r"\D", "", match.group())):
+                yield Found(match.start(), match.end(), "card")
 
 
 def is_card(digits: str) -> bool:
@@ -98,7 +113,7 @@ def ibans(text: str) -> Iterator[Found]:
     for match in _IBAN.finditer(text):
         whole = match.group()
         for stop in range(len(whole), 14, -1):
-            if whole[stop - 1].isalnum() and iban.is_valid(re.sub(r"[ .-]", "", whole[:stop]), check_country=False):
+            if whole[stop - 1].isalnum() and iban.is_valid(re.sub(r"[\W_]", "", whole[:stop]), check_country=False):
                 yield Found(match.start(), match.start() + stop, "iban")
                 break
 

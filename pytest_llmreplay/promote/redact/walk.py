@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 from pytest_llmreplay.model.canonical import canonical_arguments
 from pytest_llmreplay.model.case import Case, RecordedResult
 from pytest_llmreplay.model.conversation import Conversation, Message, Step, ToolCall
+from pytest_llmreplay.promote.redact.fields import fields_in
 from pytest_llmreplay.promote.redact.places import Places
 
 DEEPEST = 60
-_FIELD_IN_TEXT = re.compile(r"[\"'](\w{2,40})[\"']\s*:\s*[\"']([^\"'\n]{1,200})[\"']")
+_MEDIUM = re.compile(r"data:(?:image|audio|video|font|application)/[\w.+-]+(?:;[\w.=-]+)*;base64,[A-Za-z0-9+/=_\s-]*")
 
 
 class Place(NamedTuple):
@@ -53,6 +54,7 @@ class Walk:
             provenance=replace(
                 case.provenance,
                 trace_id=self._optional(case.provenance.trace_id, "provenance.trace_id"),
+                source_file=self._optional(case.provenance.source_file, "provenance.source_file"),
                 correlation_ids=self.data(case.provenance.correlation_ids, "correlation_ids", bare_name=False),
             ),
         )
@@ -81,9 +83,7 @@ class Walk:
         if isinstance(value, bool) or value is None or depth > DEEPEST:
             return value
         if isinstance(value, int | float):
-            written = str(value)
-            visited = self.visit(written, Place(path, kind)) if isinstance(value, int) or kind else written
-            return value if visited == written else visited
+            return self._number(value, Place(path, kind))
         if isinstance(value, Mapping):
             return self._mapping(value, path, kind, bare_name, depth)
         if isinstance(value, list | tuple):
@@ -93,39 +93,47 @@ class Walk:
             ]
         return value
 
+    def _number(self, value: float, place: Place) -> Any:
+        whole = isinstance(value, int) or value.is_integer()
+        written = str(int(value)) if whole else str(value)
+        visited = self.visit(written, place) if whole or place.kind else written
+        if visited == written:
+            return value
+        # A fake of the same form is a number again, so that the tool's schema still holds.
+        return type(value)(visited) if visited.isdecimal() and visited.isascii() else visited
+
     def text(self, text: str, path: str, kind: str | None = None, *, bare_name: bool = True, depth: int = 0) -> str:
         """A text visited; a JSON object or list in it is visited part by part and spelt anew where one changed."""
-        if text.startswith("data:"):
+        if _MEDIUM.fullmatch(text):
             return text
-        if kind is None and text.lstrip()[:1] in ("{", "[") and depth < DEEPEST:
+        if kind is None and text.lstrip()[:1] in ("{", "[", '"') and depth < DEEPEST:
             try:
                 data = json.loads(text)
             except (ValueError, RecursionError):
                 data = None
-            if isinstance(data, dict | list):
+            if isinstance(data, dict | list | str):
                 visited = self.data(data, path, None, bare_name=bare_name, depth=depth + 1)
                 return text if visited == data else _spelt_like(text, visited)
-        if kind is None and '"' in text and ":" in text:
+        if kind is None and any(sign in text for sign in ":=<|"):
             text = self._fields(text, path, bare_name)
         return self.visit(text, Place(path, kind))
 
     def _fields(self, text: str, path: str, bare_name: bool) -> str:
-        """A text in which something is written like JSON: what stands there at a typed place is visited as such."""
+        """A text in which fields are spelt out: what stands at a typed place is visited as such."""
 
-        def visited(match: re.Match[str]) -> str:
-            kind = self.places.kind_of(match[1], None, bare_name=bare_name)
-            if kind is None:
-                return match[0]
-            start, stop = match.start(2) - match.start(), match.end(2) - match.start()
-            return match[0][:start] + self.visit(match[2], Place(f"{path}.{match[1]}", kind)) + match[0][stop:]
+        def kind_of(key: str) -> str | None:
+            return self.places.kind_of(key, None, bare_name=bare_name)
 
-        return _FIELD_IN_TEXT.sub(visited, text)
+        for field in reversed(fields_in(text, kind_of)):
+            visited = self.visit(text[field.start : field.stop], Place(f"{path}.{field.key}", field.kind))
+            text = text[: field.start] + visited + text[field.stop :]
+        return text
 
     def _mapping(self, value: Mapping[Any, Any], path: str, kind: str | None, bare_name: bool, depth: int) -> Any:
         visited = {}
         for key, item in value.items():
             name = str(key)
-            below = self.places.kind_of(name, kind, bare_name=bare_name)
+            below = self.places.kind_of(name, kind, bare_name=bare_name, holder=_last(path), value=item)
             new_name = self.visit(name, Place(f"{path}.{name}"))
             inside = bare_name or name in ("args", "arguments")
             item_path = f"{path}.{name}" if new_name == name else f"{path}.(a key)"
@@ -167,6 +175,23 @@ class Walk:
 
     def _optional(self, text: str | None, path: str, kind: str | None = None) -> str | None:
         return None if text is None else self.visit(text, Place(path, kind))
+
+
+def all_text(case: Case, places: Places) -> str:
+    """Every text of a case, one after the other."""
+    texts: list[str] = []
+
+    def visit(text: str, _place: Place) -> str:
+        texts.append(text)
+        return text
+
+    Walk(visit, places).case(case)
+    return "\n".join(texts)
+
+
+def _last(path: str) -> str:
+    """The last name in a path, without the number of an item."""
+    return re.sub(r"(?:\[\d+\])+$", "", path).rpartition(".")[2]
 
 
 def _spelt_like(text: str, data: Any) -> str:
