@@ -77,10 +77,11 @@ def print_monitored(done: Monitored, *, verbose: bool) -> None:
 
 def _lines(done: Monitored, watch: Watch, *, verbose: bool) -> Iterator[str]:
     reading, judged = done.readings[watch.case_id], done.judged[watch.case_id]
-    yield f"{_label(done, watch):<11}{one_line(watch.case_id)}  {rate_text(reading.rate)}: {one_line(watch.signal.in_words)}"
+    sign = one_line(watch.signal.in_words)
+    yield f"{_label(done, watch):<11}{one_line(watch.case_id)}  {rate_text(reading.rate)}: {sign}"
     accepted = done.accepted.get(watch.case_id)
     if done.compared and judged.p_holm is not None and accepted is not None:
-        yield f"           accepted {rate_text(accepted.rate)}; p {p_value(judged.p_holm)}, Holm over {_compared(done)}"
+        yield f"           accepted {rate_text(accepted.rate)}; {p_value(judged.p_holm)}, Holm over {_compared(done)}"
     if done.compared and judged.status in _WHY:
         yield f"           {_WHY[judged.status]}"
     if judged.status == "alert" or verbose:
@@ -121,17 +122,17 @@ def _summary(done: Monitored) -> str:
 
 def _next(done: Monitored) -> str:
     logs = " ".join(printable(shlex.quote(log)) for log in done.logs)
-    alert = next((watch for watch in done.ordered if done.judged[watch.case_id].status == "alert"), None)
-    if done.written is not None:
+    if done.written:
         return f"commit {printable(done.baseline)}"
-    if alert is not None and done.compared:
+    alert = next((watch for watch in done.ordered if done.judged[watch.case_id].status == "alert"), None)
+    if alert is not None:
         newest = done.readings[alert.case_id].failing[0]
         return f"pytest-llmreplay promote {logs} --id {printable(shlex.quote(newest))}"
     if not done.watches:
-        return "pytest-llmreplay promote"
-    if not done.compared and done.exit_code == 0:
-        return f"look at the rates, then pytest-llmreplay monitor {logs} --accept"
-    return f"pytest-llmreplay find {logs} --signal refusal" if done.exit_code else "the same on tomorrow's logs"
+        return "pytest-llmreplay find"
+    if done.exit_code:
+        return "give logs of more days, or say what is --similar"
+    return "the same on later logs" if done.compared else f"pytest-llmreplay monitor {logs} --accept"
 
 
 def json_text(done: Monitored) -> str:
