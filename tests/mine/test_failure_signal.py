@@ -8,7 +8,12 @@ from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.errors import UserError
 from tests.mine.conftest import bot, result, user
 
-MISROUTED = (user("how do I talk to a person?"), bot(None, ("search", "{}")), result("nothing"), bot("I found nothing."))
+MISROUTED = (
+    user("how do I talk to a person?"),
+    bot(None, ("search", "{}")),
+    result("nothing"),
+    bot("I found nothing."),
+)
 
 
 def incident(*messages, turn=1, **fields):
@@ -62,7 +67,7 @@ def test_a_wrong_argument_says_nothing_of_other_conversations_so_the_signals_do(
         Evidence("frustration", 2, "!!!", 4),
         Evidence("refusal", 2, "no", 5),
     ]
-    longer = incident(*MISROUTED, user("bad!!!"), bot("no"), **{"expect": case.expect})
+    longer = incident(*MISROUTED, user("bad!!!"), bot("no"), expect=case.expect)
     found = failure_signal(longer, told, signals)
     assert found == FailureSignal("signals", signals=("negative_feedback", "repeated_call"))
     assert found.in_words == "negative_feedback or repeated_call"
@@ -106,7 +111,7 @@ def test_signals_show_in_the_similar_turn_as_a_whole_or_in_what_the_user_says_la
 def test_the_text_is_the_failing_turns_with_the_ones_before_a_short_one_and_without_marks():
     case = incident(user("my phone [PHONE_3f6e6c3f] is broken"), bot("Oh."), user("Why, please?"), bot("So."), turn=2)
     assert case_text(case) == "my phone phone is broken Why, please?"
-    assert case_text(incident(user("first thing"), bot("x"), user("let me talk to [NAME_00112233]"), bot("y"), turn=2)) == (
-        "let me talk to name"
-    )
+    assert case_text(
+        incident(user("first thing"), bot("x"), user("let me talk to [NAME_00112233]"), bot("y"), turn=2)
+    ) == ("let me talk to name")
     assert case_text(incident(user(None), bot("x"))) == ""

@@ -50,7 +50,14 @@ def test_a_rate_that_is_not_higher_never_alerts(rate, before):
 
 def test_what_each_watch_becomes():
     judged = judge(
-        {"up": Rate(20, 40), "same": Rate(2, 40), "few": Rate(1, 1), "none": Rate(0, 0), "new": Rate(9, 9), "x": Rate(9, 9)},
+        {
+            "up": Rate(20, 40),
+            "same": Rate(2, 40),
+            "few": Rate(1, 1),
+            "none": Rate(0, 0),
+            "new": Rate(9, 9),
+            "x": Rate(9, 9),
+        },
         {"up": Rate(4, 80), "same": Rate(4, 80), "few": Rate(4, 80), "none": Rate(4, 80), "x": None},
     )
     assert {name: one.status for name, one in judged.items()} == {
