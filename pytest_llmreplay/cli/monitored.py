@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pytest_llmreplay.cli.terminal import echo
-from pytest_llmreplay.compare.wording import p_value, percent
+from pytest_llmreplay.compare.wording import p_value, percent, plural
 from pytest_llmreplay.report.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -110,11 +110,11 @@ def rate_text(rate: Rate) -> str:
 
 def _summary(done: Monitored) -> str:
     counts = {status: sum(one.status == status for one in done.judged.values()) for status in _ORDER}
-    told = f"{len(done.watches)} cases watched in {done.seen.conversations:,} conversations"
+    told = f"{plural(len(done.watches), 'case')} watched in {done.seen.conversations:,} conversations"
     if done.seen.undated:
         told += f", {done.seen.undated:,} of which do not say when they began and are not counted"
     if done.written is not None:
-        return f"{told}; {done.written} rates accepted in {printable(done.baseline)}"
+        return f"{told}; {plural(done.written, 'rate')} accepted in {printable(done.baseline)}"
     if not done.compared:
         return f"{told}; nothing is accepted yet ({printable(done.baseline)})"
     return f"{told}: " + ", ".join(f"{count} {status}" for status, count in counts.items() if count)

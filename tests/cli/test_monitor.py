@@ -2,19 +2,23 @@
 
 import datetime as dt
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from pytest_llmreplay.cli.monitor import since_time
+from pytest_llmreplay.cli.monitor import monitor, since_time
+from pytest_llmreplay.mine.monitoring import LEVEL, Status
 from pytest_llmreplay.model.case import Case, Provenance
 from pytest_llmreplay.model.conversation import Conversation, Message, ToolCall
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.store.cases import write_cases
 from pytest_llmreplay.traces import write_conversations
+from tests.cli.walk import walk
 
-ROOT = Path(__file__).parents[2]
+PAGE = (Path(__file__).parents[2] / "docs" / "monitor.md").read_text(encoding="utf-8")
 ASKS = [
     "how do I talk to a person?",
     "can I talk to a real person please",
@@ -70,14 +74,14 @@ def test_the_first_run_shows_rates_and_how_to_accept_them(watched):
     output = watched("monitor", "before.parquet").output.splitlines()
     assert output == [
         "new        person-1  3 of 43 (7.0%, 2.4% to 18.6%): calls search and does not call human",
-        "1 cases watched in 52 conversations; nothing is accepted yet (golden/monitor.json)",
+        "1 case watched in 52 conversations; nothing is accepted yet (golden/monitor.json)",
         "next: pytest-llmreplay monitor before.parquet --accept",
     ]
     assert not (watched.root / "golden" / "monitor.json").exists()
 
 
 def test_a_rise_is_an_alert_with_its_days_and_ids(watched):
-    assert "1 rates accepted in golden/monitor.json" in watched("monitor", "before.parquet", "--accept").output
+    assert "1 rate accepted in golden/monitor.json" in watched("monitor", "before.parquet", "--accept").output
     output = watched("monitor", "worse.parquet", code=1).output.splitlines()
     assert output == [
         "ALERT      person-1  20 of 40 (50.0%, 35.2% to 64.8%): calls search and does not call human",
@@ -85,7 +89,7 @@ def test_a_rise_is_an_alert_with_its_days_and_ids(watched):
         "           2026-01-05  10 of 20 (50.0%, 29.9% to 70.1%)",
         "           2026-01-06  10 of 20 (50.0%, 29.9% to 70.1%)",
         "           bad-6-0, bad-6-1, bad-6-2 and 17 more",
-        "1 cases watched in 48 conversations: 1 alert",
+        "1 case watched in 48 conversations: 1 alert",
         "next: pytest-llmreplay promote worse.parquet --id bad-6-0",
     ]
 
@@ -222,3 +226,18 @@ def test_since_is_a_date_a_time_or_so_long_ago():
     assert since_time("2026-01-05T10:00:00+02:00", now) == dt.datetime(2026, 1, 5, 8, tzinfo=dt.UTC)
     with pytest.raises(UserError, match="7d or 24h"):
         since_time("soon", now)
+
+
+def test_the_page_is_true(watched):
+    (watched.root / "logs").mkdir()
+    for name in ("before", "same", "worse"):
+        (watched.root / f"{name}.parquet").rename(watched.root / "logs" / f"{name}.parquet")
+    assert walk(PAGE, watched) == 4
+    for status in get_args(Status):
+        assert f"`{status}`" in PAGE, status
+    data = measured(watched, "logs/worse.parquet", code=1)
+    for key in (*data, *data["watches"][0], *data["watches"][0]["days"][0]):
+        assert f"`{key}`" in PAGE, key
+    for option in re.findall(r"--[a-z]+", PAGE):
+        assert option in {name for parameter in monitor.params for name in parameter.opts} | {"--like", "--id"}, option
+    assert f"at most {LEVEL}" in PAGE
