@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from pytest_llmreplay.traces import LogTable
 
 _CONVERSATIONS_AT_ONCE = 1000
-Similar = Mapping[str, Mapping[int, Sequence[int]]]
-"""By watch: the rows with similar turns, and the numbers of these turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +106,11 @@ class Monitor:
         """
         from pytest_llmreplay.mine.monitoring import Met
 
-        similar = self._similar(watches, similar_from)
-        starts = self._starts({row for rows in similar.values() for row in rows}, seen)
+        starts = self._starts(set(windows.values()), seen)
+        similar = self._similar(watches, similar_from, starts)
         wanted = {
-            watch.case_id: {
-                row: turns
-                for row, turns in similar[watch.case_id].items()
-                if row in starts and windows[watch.case_id].holds(starts[row])
-            }
-            for watch in watches
+            name: {row: turns for row, turns in found.items() if windows[name].holds(starts[row])}
+            for name, found in similar.items()
         }
         met: dict[str, list[Met]] = {watch.case_id: [] for watch in watches}
         done = self.display.counting("reading similar conversations")
@@ -127,27 +122,8 @@ class Monitor:
             done(first + len(some), len(rows))
         return met
 
-    def _similar(
-        self, watches: Sequence[Watch], similar_from: Mapping[str, float]
-    ) -> dict[str, dict[int, Sequence[int]]]:
-        from pytest_llmreplay.mine.similar import similar_turns
-        from pytest_llmreplay.mine.turns import user_turns
-
-        found = similar_turns(
-            user_turns(self.table.files, self.caches),
-            {watch.case_id: watch.text for watch in watches},
-            similar_from,
-            self.embedder,
-            self.caches,
-            self.display.counting("embedding what users said"),
-        )
-        return {
-            name: {self.table.row(place.log, place.row): turns for place, turns in places.items()}
-            for name, places in found.items()
-        }
-
-    def _starts(self, rows: set[int], seen: Seen) -> dict[int, dt.datetime]:
-        """When these rows of the filtered log began; the others are only counted."""
+    def _starts(self, windows: Collection[Window], seen: Seen) -> dict[int, dt.datetime]:
+        """When the rows of the filtered log began that are in any window; the others are only counted."""
         starts: dict[int, dt.datetime] = {}
         for batch in self.table.connection.sql("SELECT llmreplay_row, started_at FROM log").to_arrow_reader():
             for row, written in zip(*(column.to_pylist() for column in batch.columns), strict=True):
@@ -157,12 +133,35 @@ class Monitor:
                     seen.undated += 1
                     continue
                 seen.latest = at if seen.latest is None else max(at, seen.latest)
-                if row in rows:
+                if any(window.holds(at) for window in windows):
                     starts[row] = at
         return starts
 
+    def _similar(
+        self, watches: Sequence[Watch], similar_from: Mapping[str, float], rows: Collection[int]
+    ) -> dict[str, dict[int, list[int]]]:
+        """By watch: those of the rows with similar turns, and the numbers of these turns."""
+        import numpy as np
+
+        from pytest_llmreplay.mine.similar import similar_turns
+        from pytest_llmreplay.mine.turns import user_turns
+
+        turns = user_turns(self.table.files, self.caches)
+        owners, own_rows = turns.rows()
+        table_rows = np.array([self.table.row(log, 0) for log in turns.logs])[owners] + own_rows
+        chosen = np.isin(table_rows, np.fromiter(rows, np.int64, len(rows)))
+        turns, table_rows = turns.only(chosen), table_rows[chosen]
+        texts = {watch.case_id: watch.text for watch in watches}
+        done = self.display.counting("embedding what users said")
+        found: dict[str, dict[int, list[int]]] = {}
+        for name, places in similar_turns(turns, texts, similar_from, self.embedder, self.caches, done).items():
+            numbers = found.setdefault(name, defaultdict(list))
+            for row, turn in zip(table_rows[places].tolist(), turns.turn[places].tolist(), strict=True):
+                numbers[row].append(turn)
+        return found
+
     def _looked_at(
-        self, watches: Sequence[Watch], wanted: Similar, rows: Sequence[int]
+        self, watches: Sequence[Watch], wanted: Mapping[str, Mapping[int, Sequence[int]]], rows: Sequence[int]
     ) -> Iterator[tuple[Watch, int, Conversation, bool]]:
         conversations = self.table.conversations(rows)
         names = {name for watch in watches for name in watch.signal.signals}

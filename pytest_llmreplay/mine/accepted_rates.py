@@ -73,7 +73,7 @@ class AcceptedRates(Written):
         """The file's text, the same for the same rates, so that a review sees what has changed."""
         data = self.model_dump(mode="json", exclude_defaults=True)
         data = {"kind": self.kind, "schema_version": self.schema_version, **data}
-        return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        return json.dumps(data, indent=2, sort_keys=True) + "\n"
 
 
 def read_accepted(path: Path) -> AcceptedRates:

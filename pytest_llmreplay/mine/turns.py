@@ -107,19 +107,18 @@ class UserTurns:
                         found[here[at]] = UserTurn(log=self.logs[number], **row)
         return [found[place] for place in places]
 
-    def places(self, places: Sequence[int]) -> list[tuple[Path, int]]:
-        """The log and the row in it (from 0) of the conversations that the turns at some places are in."""
+    def rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The conversation of each turn: the number of its log among `logs`, and its row in it (from 0)."""
         import numpy as np
         import pyarrow.parquet as pq
 
-        positions = self.position[np.asarray(places, np.int64)]
-        owners = np.searchsorted(self.starts, positions, side="right") - 1
-        rows = np.zeros(len(positions), np.int64)
+        owners = np.searchsorted(self.starts, self.position, side="right") - 1
+        rows = np.zeros(len(self), np.int64)
         for number in np.unique(owners):
             here = owners == number
             column = pq.read_table(self.tables[number], columns=["row"])["row"].to_numpy()
-            rows[here] = column[positions[here] - self.starts[number]]
-        return [(self.logs[owner], int(row)) for owner, row in zip(owners, rows, strict=True)]
+            rows[here] = column[self.position[here] - self.starts[number]]
+        return owners, rows
 
     def _positions_of(self, ids: Collection[str]) -> NDArray[np.int64]:
         import numpy as np
