@@ -12,6 +12,7 @@ from tabulate import tabulate
 
 from pytest_llmreplay.compare.ratchet import item_verdict
 from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus
+from pytest_llmreplay.report.judged import JudgeTally
 from pytest_llmreplay.report.text import one_line, printable
 
 TrialId = tuple[str, str, int]
@@ -84,7 +85,7 @@ class RunSummary:
 
     COLUMNS = (
         "reasons", "steps", "input_tokens", "output_tokens", "cost_usd", "latency_s", "live_share", "tool_answers",
-        "kind", "case_status",
+        "kind", "case_status", "verdict", "judge_calls", "judge_live_calls", "judge_cost_usd",
     )  # fmt: skip
     """The fields of outcomes that it looks at, besides trial and status."""
 
@@ -95,6 +96,7 @@ class RunSummary:
         self._troubles: dict[str, _Alike] = defaultdict(_Alike)
         self._missing: dict[str, _Alike] = defaultdict(_Alike)
         self._unmeasured: dict[str, _Alike] = defaultdict(_Alike)
+        self._judges = JudgeTally()
         self._now_passing: set[str] = set()
         self._not_passing: set[str] = set()
 
@@ -112,6 +114,7 @@ class RunSummary:
             baseline=outcome.variant == self._baseline,
         )
         self._figures[outcome.variant].add(outcome, verdict)
+        self._judges.add_outcome(outcome)
         if verdict == "now_passes":
             self._now_passing.add(outcome.case_id)
         elif verdict != "passed" and outcome.variant != self._baseline:
@@ -153,6 +156,7 @@ class RunSummary:
             yield from _comparisons(outcomes, variants, self._baseline)
         elif len(variants) > 1:
             yield "No baseline is named, so nothing is compared; add --llmreplay-baseline NAME."
+        yield "\n".join(self._judges.lines())
         yield self._regressed()
         yield self._now_pass(variants)
         yield self._errors()
