@@ -147,7 +147,7 @@ class Monitor:
         from pytest_llmreplay.mine.turns import user_turns
 
         turns = user_turns(self.table.files, self.caches)
-        owners, own_rows = turns.rows()
+        owners, own_rows = turns.rows(np.arange(len(turns)))
         table_rows = np.array([self.table.row(log, 0) for log in turns.logs])[owners] + own_rows
         chosen = np.isin(table_rows, np.fromiter(rows, np.int64, len(rows)))
         turns, table_rows = turns.only(chosen), table_rows[chosen]

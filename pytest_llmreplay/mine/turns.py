@@ -107,18 +107,14 @@ class UserTurns:
                         found[here[at]] = UserTurn(log=self.logs[number], **row)
         return [found[place] for place in places]
 
-    def rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The conversation of each turn: the number of its log among `logs`, and its row in it (from 0)."""
+    def rows(self, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """For each of some places the number of its log among `logs`, and its conversation's row (from 0) there."""
         import numpy as np
         import pyarrow.parquet as pq
 
-        owners = np.searchsorted(self.starts, self.position, side="right") - 1
-        rows = np.zeros(len(self), np.int64)
-        for number in np.unique(owners):
-            here = owners == number
-            column = pq.read_table(self.tables[number], columns=["row"])["row"].to_numpy()
-            rows[here] = column[self.position[here] - self.starts[number]]
-        return owners, rows
+        position = self.position[places]
+        rows = np.concatenate([pq.read_table(table, columns=["row"])["row"].to_numpy() for table in self.tables])
+        return np.searchsorted(self.starts, position, side="right") - 1, rows[position].astype(np.int64)
 
     def _positions_of(self, ids: Collection[str]) -> NDArray[np.int64]:
         import numpy as np
