@@ -3,6 +3,8 @@
 import fnmatch
 import re
 import shlex
+import subprocess
+import sys
 
 EXIT_CODE = re.compile(r"\s+# exit code (\d+)$")
 
@@ -37,5 +39,8 @@ def run(program_in, command, code):
     name, *arguments = shlex.split(command)
     if name == "pytest":
         return program_in.pytest(*arguments, code=code)
+    if name == "python":
+        command = [sys.executable, *arguments]
+        return subprocess.run(command, cwd=program_in.root, check=True, capture_output=True, text=True).stdout
     assert name == "pytest-llmreplay"
     return program_in(*arguments, code=code).output
