@@ -164,18 +164,30 @@ class Monitor:
         self, watches: Sequence[Watch], wanted: Mapping[str, Mapping[int, Sequence[int]]], rows: Sequence[int]
     ) -> Iterator[tuple[Watch, int, Conversation, bool]]:
         conversations = self.table.conversations(rows)
-        names = {name for watch in watches for name in watch.signal.signals}
-        told: Mapping[int, Sequence[Evidence]] = {}
-        if names:
-            with self.table.narrowed(rows) as narrow:
-                told = _told(narrow, self.known, sorted(names), conversations)
+        told = self._told_of(watches, wanted, conversations)
         for watch in watches:
-            for row in wanted[watch.case_id].keys() & conversations.keys():
-                conversation = conversations[row]
+            for row, conversation in conversations.items():
+                if row not in wanted[watch.case_id]:
+                    continue
                 turns = _answered(conversation, wanted[watch.case_id][row])
                 if turns and conversation.conversation_id != watch.own:
                     shown = watch.signal.shows_in(conversation.messages, turns, told.get(row, ()))
                     yield watch, row, conversation, shown
+
+    def _told_of(
+        self,
+        watches: Sequence[Watch],
+        wanted: Mapping[str, Mapping[int, Sequence[int]]],
+        conversations: Mapping[int, Conversation],
+    ) -> Mapping[int, Sequence[Evidence]]:
+        """The evidence for the signals of those watches that look for signals, in the rows that they want."""
+        by_signals = [watch for watch in watches if watch.signal.signals]
+        rows = sorted({row for watch in by_signals for row in wanted[watch.case_id].keys() & conversations.keys()})
+        if not rows:
+            return {}
+        names = {name for watch in by_signals for name in watch.signal.signals}
+        with self.table.narrowed(rows) as narrow:
+            return _told(narrow, self.known, sorted(names), conversations)
 
 
 def _told_of_cases(cases: Sequence[Case], known: Mapping[str, Signal]) -> dict[str, Sequence[Evidence]]:

@@ -160,6 +160,15 @@ def test_conversations_without_a_time_are_counted_and_said(watched):
     assert "14 conversations, 14 of which do not say when they began and are not counted" in output
 
 
+def test_a_conversation_counts_once_and_only_if_it_was_answered(watched):
+    logged = day(5, 2, 3)
+    silent = replace(logged[0], conversation_id="silent", messages=logged[0].messages[:1])
+    for name in ("one", "two"):
+        write_conversations(watched.root / f"{name}.parquet", [*logged, silent])
+    [watch] = measured(watched, "one.parquet", "two.parquet")["watches"]
+    assert (watch["shown"], watch["similar"], watch["conversations"]) == (2, 5, ["bad-5-0", "bad-5-1"])
+
+
 def test_a_case_without_a_sign_is_listed_as_not_watched(watched):
     plain = (Message("user", "how do I talk to a person?"), Message("assistant", "You can call us."))
     blind = incident("blind", messages=plain, expect={"answer": {"contains_any": "9:00"}})
