@@ -90,9 +90,9 @@ def since_time(written: str, now: dt.datetime) -> dt.datetime:
         return now - dt.timedelta(hours=int(ago[1]) * _HOURS[ago[2]])
     try:
         at = dt.datetime.fromisoformat(written.strip())
-    except ValueError:
+        return at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         raise UserError("is no time; write 2026-01-31, 7d or 24h", key="--since", value=written) from None
-    return at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at.astimezone(dt.UTC)
 
 
 def _comparing(asked: Asked, baseline: Path | None) -> Monitored:

@@ -160,6 +160,15 @@ def test_conversations_without_a_time_are_counted_and_said(watched):
     assert "14 conversations, 14 of which do not say when they began and are not counted" in output
 
 
+def test_an_id_cannot_command_the_terminal(watched):
+    hostile = [replace(one, conversation_id=f"\x1b[31m;rm -rf ~\n{one.conversation_id}") for one in day(5, 20, 0)]
+    write_conversations(watched.root / "hostile.parquet", hostile)
+    watched("monitor", "before.parquet", "--accept")
+    output = watched("monitor", "hostile.parquet", code=1).output
+    assert "\x1b" not in output
+    assert "--id '\\x1b[31m;rm -rf ~" in output
+
+
 def test_a_conversation_counts_once_and_only_if_it_was_answered(watched):
     logged = day(5, 2, 3)
     silent = replace(logged[0], conversation_id="silent", messages=logged[0].messages[:1])
@@ -233,8 +242,9 @@ def test_since_is_a_date_a_time_or_so_long_ago():
     assert since_time("24h", now) == dt.datetime(2026, 1, 9, 12, tzinfo=dt.UTC)
     assert since_time("2026-01-05", now) == dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
     assert since_time("2026-01-05T10:00:00+02:00", now) == dt.datetime(2026, 1, 5, 8, tzinfo=dt.UTC)
-    with pytest.raises(UserError, match="7d or 24h"):
-        since_time("soon", now)
+    for written in ("soon", "0001-01-01T00:00:00+14:00"):
+        with pytest.raises(UserError, match="7d or 24h"):
+            since_time(written, now)
 
 
 def test_the_page_is_true(watched):
