@@ -34,6 +34,7 @@ proof: .venv/dev.stamp
 		--judged $(SHARED)/data/traces_airline_tau1.parquet --judged $(SHARED)/data/traces_airline_tau2.parquet
 	$(BIN)/python benchmarks/mine.py --text 1GB --like
 	$(BIN)/python benchmarks/search.py --data $(SHARED)/data
+	$(BIN)/python benchmarks/triage.py
 	$(BIN)/python benchmarks/faults.py
 	$(BIN)/python benchmarks/replay.py --bench $(SHARED)/bench
 
