@@ -175,7 +175,7 @@ class RunSummary:
         headers = ["variant", "passed", "failed", "error", "unmeasured", "not run", *usage]
         live, latency, tokens, cost, not_run = 9, 6, 7, 8, 5
         spare = [not_run] if all(row[not_run] == "0" for row in rows) else []
-        return screen.table(rows, headers, (live, latency, tokens, cost, *spare))
+        return screen.table(rows, headers, (latency, tokens, live, cost, *spare))
 
     def _regressed(self, screen: Screen) -> str:
         if not self._red:

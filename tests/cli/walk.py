@@ -19,10 +19,13 @@ def walk(page, program_in):
             path.write_text(block, encoding="utf-8")
             continue
         for command, code, shown in commands_in(block):
-            lines = iter(run(program_in, command, code).splitlines())
+            printed_text = run(program_in, command, code)
+            lines = iter(printed_text.splitlines())
             for line in shown:
                 pattern = "*".join(re.sub(r"([\[*?])", r"[\1]", part) for part in line.split("…"))
-                assert any(fnmatch.fnmatchcase(printed, pattern) for printed in lines), f"{command}\n{line}"
+                assert any(fnmatch.fnmatchcase(printed, pattern) for printed in lines), (
+                    f"{command}\n{line}\n{printed_text}"
+                )
             ran += 1
     return ran
 
