@@ -1,0 +1,1 @@
+"""Triage: which intents fail, what goes with it, and what of it is worth promoting."""
