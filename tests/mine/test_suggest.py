@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmreplay.mine.triage import suggest as module
-from pytest_llmreplay.mine.triage.suggest import Group, apportioned, suggest
+from pytest_llmreplay.mine.triage.suggest import Pattern, apportioned, suggest
 from pytest_llmreplay.providers.embeddings import unit
 
 INTENTS, FAILURES = ("refund", "hours", "person"), ("refusal", "tool_error", None)
@@ -22,7 +22,7 @@ def logs(draw):
     points = np.random.default_rng(draw(st.integers(0, 99))).normal(size=(len(labels), 3)).astype(np.float32)
     if draw(st.booleans()):
         points = np.round(points)  # some are the same, some lie in the middle
-    groups = [Group(*key, np.flatnonzero([label == key for label in labels])) for key in keys]
+    groups = [Pattern(*key, np.flatnonzero([label == key for label in labels])) for key in keys]
     failing = [group for group in groups if group.failure is not None]
     return failing, [group for group in groups if group.failure is None], unit(points)
 
@@ -71,7 +71,7 @@ def test_webster():
 def test_the_representative_is_the_medoid_and_the_next_is_something_else():
     angles = np.radians([0, 4, 8, 12, 90, 94])
     points = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    first, second = suggest([Group("refund", "refusal", np.arange(6))], [], over(points), 2)
+    first, second = suggest([Pattern("refund", "refusal", np.arange(6))], [], over(points), 2)
     cosines = points @ points.T
     assert first.number == int(cosines.sum(axis=1).argmax()) == 3
     assert second.number in (4, 5)
@@ -82,7 +82,7 @@ def test_a_large_group_is_sampled_and_counted_whole(monkeypatch):
     monkeypatch.setattr(module, "_CANDIDATES", 20)
     monkeypatch.setattr(module, "_AT_ONCE", 64)
     points = unit(np.random.default_rng(1).normal(size=(500, 4)).astype(np.float32))
-    group = Group("refund", "refusal", np.arange(500))
+    group = Pattern("refund", "refusal", np.arange(500))
     found = suggest([group], [], over(points), 30, seed=3)
     assert len({one.number for one in found}) == 30
     assert sum(one.weight for one in found) == 500
@@ -97,7 +97,7 @@ def test_diverse_cases_cover_what_the_representative_does_not(count):
     centres = np.eye(3, 8, dtype=np.float32)
     labels = np.repeat([0, 1, 2], [60, 30, 10])
     points = unit(centres[labels] + rng.normal(scale=0.05, size=(100, 8)).astype(np.float32))
-    found = suggest([Group("refund", "refusal", np.arange(100))], [], over(points), count)
+    found = suggest([Pattern("refund", "refusal", np.arange(100))], [], over(points), count)
     assert [int(labels[one.number]) for one in found] == [0, 1, 2][:count]
     assert [one.weight for one in found] == ([100] if count == 1 else [60, 30, 10])
     assert math.isclose(sum(one.weight for one in found), 100)

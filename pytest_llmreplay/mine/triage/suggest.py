@@ -22,10 +22,10 @@ Directions = Callable[["NDArray[np.int64]"], "NDArray[np.float32]"]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Pattern:
     """Conversations of one intent that failed in one way, or that went well (`failure` None).
 
-    `members` are the conversations' numbers in the space, ascending; no conversation is in two groups.
+    `members` are the conversations' numbers in the space, ascending; no conversation is in two patterns.
     """
 
     intent: str
@@ -37,8 +37,8 @@ class Group:
 class Pick:
     """A conversation that stands for others.
 
-    `number` is that of the conversation in the space, `weight` how many conversations of its group it stands for,
-    itself included. The first of a group is its `representative`, the others are there because they are `diverse`.
+    `number` is that of the conversation in the space, `weight` how many conversations of its pattern it stands for,
+    itself included. The first of a pattern is its `representative`, the others are there because they are `diverse`.
     """
 
     number: int
@@ -50,18 +50,18 @@ class Pick:
 
 
 def suggest(
-    failing: Sequence[Group], passing: Sequence[Group], directions: Directions, count: int, *, seed: int = 0
+    failing: Sequence[Pattern], passing: Sequence[Pattern], directions: Directions, count: int, *, seed: int = 0
 ) -> list[Pick]:
-    """Propose `count` incidents that stand for the failing groups, and as many controls of the same intents.
+    """Propose `count` incidents that stand for the failing patterns, and as many controls of the same intents.
 
-    The places go to the groups by size (Webster's method), one to each of the largest groups first. In a group the
+    The places go to the patterns by size (Webster's method), one to each of the largest patterns first. In a pattern the
     first is the medoid, the others are chosen by maximal marginal relevance (Carbonell and Goldstein, 1998), and every
-    conversation counts for the chosen one that it is nearest to. Of a group of more than 10,000 a sample drawn with
+    conversation counts for the chosen one that it is nearest to. Of a pattern of more than 10,000 a sample drawn with
     `seed` can be chosen, and all are counted. Fewer come back where there are no more.
 
     Args:
-        failing: what failed, one group an intent and way of failing.
-        passing: what went well, one group an intent.
+        failing: what failed, one pattern an intent and way of failing.
+        passing: what went well, one pattern an intent.
         directions: where the conversations lie.
         count: the most incidents.
         seed: of the sample.
@@ -69,20 +69,24 @@ def suggest(
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    ordered = sorted((group for group in failing if len(group.members)), key=_largest_first)
-    places = apportioned([len(group.members) for group in ordered], count)
+    ordered = sorted((pattern for pattern in failing if len(pattern.members)), key=_largest_first)
+    places = apportioned([len(pattern.members) for pattern in ordered], count)
     found = [
         one
-        for group, number in zip(ordered, places, strict=True)
-        for one in _of_group(group, number, directions, rng, "incident")
+        for pattern, number in zip(ordered, places, strict=True)
+        for one in _of_pattern(pattern, number, directions, rng, "incident")
     ]
     wanted = Counter(one.intent for one in found)
-    well = sorted((group for group in passing if len(group.members) and wanted[group.intent]), key=_largest_first)
-    return found + [one for group in well for one in _of_group(group, wanted[group.intent], directions, rng, "control")]
+    well = sorted(
+        (pattern for pattern in passing if len(pattern.members) and wanted[pattern.intent]), key=_largest_first
+    )
+    return found + [
+        one for pattern in well for one in _of_pattern(pattern, wanted[pattern.intent], directions, rng, "control")
+    ]
 
 
 def apportioned(sizes: Sequence[int], count: int) -> list[int]:
-    """How many of `count` places each group gets: one to each in order, then by size, never more than it has members.
+    """How many of `count` places each pattern gets: one to each in order, then by size, never more than it has members.
 
     `sizes` descend. Places beyond the first go to the largest quotient of size and 2 places + 1 (Webster's method).
     """
@@ -99,24 +103,26 @@ def apportioned(sizes: Sequence[int], count: int) -> list[int]:
     return places
 
 
-def _of_group(group: Group, places: int, directions: Directions, rng: np.random.Generator, kind: Kind) -> list[Pick]:
+def _of_pattern(
+    pattern: Pattern, places: int, directions: Directions, rng: np.random.Generator, kind: Kind
+) -> list[Pick]:
     import numpy as np
 
     if not places:
         return []
-    candidates = group.members
+    candidates = pattern.members
     if len(candidates) > _CANDIDATES:
         candidates = np.sort(rng.choice(candidates, max(_CANDIDATES, places), replace=False))
     points = directions(candidates)
     chosen = _chosen(points, min(places, len(candidates)))
-    weights = _weights(group.members, candidates[chosen], points[chosen], directions)
+    weights = _weights(pattern.members, candidates[chosen], points[chosen], directions)
     return [
         Pick(
             number=int(candidates[place]),
             kind=kind,
             role="diverse" if rank else "representative",
-            intent=group.intent,
-            failure=group.failure,
+            intent=pattern.intent,
+            failure=pattern.failure,
             weight=weight,
         )
         for rank, (place, weight) in enumerate(zip(chosen, weights, strict=True))
@@ -124,10 +130,10 @@ def _of_group(group: Group, places: int, directions: Directions, rng: np.random.
 
 
 def _chosen(points: NDArray[np.float32], count: int) -> list[int]:
-    """The medoid, then each time what is most like the rest of the group and least like those chosen before.
+    """The medoid, then each time what is most like the rest of the pattern and least like those chosen before.
 
     The sum of a point's cosines with all others is its product with the sum of all points, so the medoid by cosine is
-    exact. Likeness to the group and to the chosen count the same.
+    exact. Likeness to the pattern and to the chosen count the same.
     """
     import numpy as np
 
@@ -157,5 +163,5 @@ def _weights(
     return [int(weight) for weight in counts]
 
 
-def _largest_first(group: Group) -> tuple[int, str, str]:
-    return -len(group.members), group.intent, group.failure or ""
+def _largest_first(pattern: Pattern) -> tuple[int, str, str]:
+    return -len(pattern.members), pattern.intent, pattern.failure or ""

@@ -23,7 +23,7 @@ class Suggestion:
 
     `role` is `representative` or `diverse`, `weight` how many conversations it stands for, itself included, `intent`
     the intent's name and `failure` the signal that it is suggested for, with its `category` and `stage`; None for a
-    control. `turn` (from 1) is the failing turn, None where the signal is about the whole; `text` is what the user said.
+    control. `turn` (from 1) is the failing turn, None where the signal is about the whole; `text` what the user said.
     """
 
     conversation_id: str
