@@ -15,9 +15,9 @@ UNKNOWN = -1
 _EPOCH = date(1970, 1, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dimension:
-    """One way to group conversations: by model, tool, intent, …
+    """One way to group conversations, such as by model, tool or intent.
 
     A conversation can have one value, several (tools) or none: `conversation` and `value` are pairs, one element each
     time a conversation (its place) has a value (its place in `values`), each pair once. `names` are what people read.
