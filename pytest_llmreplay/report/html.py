@@ -64,4 +64,3 @@ def html_text(report: HtmlReport) -> str:
 def _index(report: HtmlReport, pages: CasePages) -> dict[str, Any]:
     names = (report.comparison.baseline, report.comparison.candidate)
     return {"variants": [visible(name, 100) for name in names], "cases": pages.index()}
-

@@ -132,9 +132,7 @@ def _messages(example: Example) -> dict[str, Any]:
     messages = example.conversation.messages
     turns = turns_of(messages)
     turn = example.suggestion.turn
-    start, stop = (
-        (turns[turn - 1].start, turns[turn - 1].stop) if turn is not None and turn <= len(turns) else (0, 0)
-    )
+    start, stop = (turns[turn - 1].start, turns[turn - 1].stop) if turn is not None and turn <= len(turns) else (0, 0)
     first = max(0, min(start - _MOST_MESSAGES // 2, len(messages) - _MOST_MESSAGES))
     kept = messages[first : first + _MOST_MESSAGES]
     return {

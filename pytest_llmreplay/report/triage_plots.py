@@ -9,12 +9,10 @@ from datetime import date
 
 from pytest_llmreplay.compare.wording import percent
 from pytest_llmreplay.mine.triage import Change, DayCount, Group, Share, ToolAssociation
+from pytest_llmreplay.mine.triage.changes import LEVEL
 from pytest_llmreplay.report.plots import Span, place
 
 TIMELINE_WIDTH, TIMELINE_HEIGHT = 960, 120
-LEVEL = 0.05
-"""From this adjusted p-value on, a difference may be chance."""
-
 _WIDEST_RATIO = 1000.0
 
 
@@ -155,7 +153,7 @@ def p_text(p: float) -> str:
 
 
 def _verdict(p_adjusted: float, direction: float) -> str:
-    if p_adjusted >= LEVEL or direction == 0:
+    if p_adjusted > LEVEL or direction == 0:
         return ""
     return "worse" if direction > 0 else "better"
 

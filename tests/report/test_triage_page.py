@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_odds_ratios_lie_on_a_logarithmic_line():
 
 def test_days_without_a_conversation_stay_empty():
     bars = day_bars(TREND)
-    gaps = [round(after.x - before.x, 2) for before, after in zip(bars, bars[1:], strict=False)]
+    gaps = [round(after.x - before.x, 2) for before, after in pairwise(bars)]
     assert gaps[7] == pytest.approx(2 * gaps[0], abs=0.02)
     assert bars[-1].x + bars[-1].width <= 960
     assert max(bar.height for bar in bars) == 120

@@ -23,13 +23,14 @@ Directions = Callable[["NDArray[np.int64]"], "NDArray[np.float32]"]
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Conversations of one intent that failed in one way, or that went well (`failure` None).
+    """Conversations of one intent that failed in one way, or that went well.
 
-    `members` are the conversations' numbers in the space, ascending; no conversation is in two patterns.
+    `intent` and `failure` number both from 0; -1 is no intent, and no known way or none at all. `members` are the
+    conversations' numbers in the space, ascending; no conversation is in two patterns.
     """
 
-    intent: str
-    failure: str | None
+    intent: int
+    failure: int
     members: NDArray[np.int64]
 
 
@@ -44,8 +45,8 @@ class Pick:
     number: int
     kind: Kind
     role: Literal["representative", "diverse"]
-    intent: str
-    failure: str | None
+    intent: int
+    failure: int
     weight: int
 
 
@@ -54,10 +55,10 @@ def suggest(
 ) -> list[Pick]:
     """Propose `count` incidents that stand for the failing patterns, and as many controls of the same intents.
 
-    The places go to the patterns by size (Webster's method), one to each of the largest patterns first. In a pattern the
-    first is the medoid, the others are chosen by maximal marginal relevance (Carbonell and Goldstein, 1998), and every
-    conversation counts for the chosen one that it is nearest to. Of a pattern of more than 10,000 a sample drawn with
-    `seed` can be chosen, and all are counted. Fewer come back where there are no more.
+    The places go to the patterns by size (Webster's method), one to each of the largest first. In a pattern the first
+    is the medoid, the others are chosen by maximal marginal relevance (Carbonell and Goldstein, 1998), and every
+    conversation counts for the chosen one that it is nearest to. Of a pattern of more than 10,000 those of a sample
+    drawn with `seed` can be chosen, and all are counted. Fewer come back where there are no more.
 
     Args:
         failing: what failed, one pattern an intent and way of failing.
@@ -83,6 +84,28 @@ def suggest(
     return found + [
         one for pattern in well for one in _of_pattern(pattern, wanted[pattern.intent], directions, rng, "control")
     ]
+
+
+def patterns_of(
+    intent: NDArray[np.int64], failure: NDArray[np.int64], failed: NDArray[np.bool_]
+) -> tuple[list[Pattern], list[Pattern]]:
+    """The conversations of a space as failing and as passing patterns.
+
+    Args:
+        intent: the number of each conversation's intent, -1 for none.
+        failure: how each failed, -1 where nobody knows; of a conversation that went well it does not count.
+        failed: which failed.
+    """
+    import numpy as np
+
+    if not len(failed):
+        return [], []
+    ways = np.where(failed, failure, -1)
+    keys, number = np.unique(np.stack([failed, intent, ways]), axis=1, return_inverse=True)
+    order = np.argsort(number.ravel(), kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(number.ravel(), minlength=keys.shape[1]))[:-1])
+    found = [(key[0], Pattern(int(key[1]), int(key[2]), own)) for key, own in zip(keys.T, members, strict=True)]
+    return [one for failing, one in found if failing], [one for failing, one in found if not failing]
 
 
 def apportioned(sizes: Sequence[int], count: int) -> list[int]:
@@ -163,5 +186,5 @@ def _weights(
     return [int(weight) for weight in counts]
 
 
-def _largest_first(pattern: Pattern) -> tuple[int, str, str]:
-    return -len(pattern.members), pattern.intent, pattern.failure or ""
+def _largest_first(pattern: Pattern) -> tuple[int, int, int]:
+    return -len(pattern.members), pattern.intent, pattern.failure

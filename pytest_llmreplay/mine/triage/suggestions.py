@@ -22,15 +22,16 @@ class Suggestion:
     """A conversation worth promoting.
 
     `role` is `representative` or `diverse`, `weight` how many conversations it stands for, itself included, `intent`
-    the intent's name and `failure` the signal that it is suggested for, with its `category` and `stage`; None for a
-    control. `turn` (from 1) is the failing turn, None where the signal is about the whole; `text` what the user said.
+    the intent's name (None: none) and `failure` the signal that it is suggested for, with its `category` and `stage`;
+    None for a control. `turn` (from 1) is the failing turn, None where the signal is about the whole; `text` what the
+    user said.
     """
 
     conversation_id: str
     kind: Kind
     role: str
     weight: int
-    intent: str
+    intent: str | None
     failure: str | None
     category: FailureCategory | None
     stage: FailureStage | None
