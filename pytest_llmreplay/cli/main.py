@@ -27,6 +27,7 @@ _COMMANDS: Mapping[str, str] = {
     "report": "pytest_llmreplay.cli.report:report",
     "signals": "pytest_llmreplay.cli.signals:signals",
     "traces": "pytest_llmreplay.cli.traces:traces",
+    "triage": "pytest_llmreplay.cli.triage:triage",
     "validate": "pytest_llmreplay.cli.validate:validate",
     "waive": "pytest_llmreplay.cli.waive:waive",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pytest_llmreplay.compare.intervals import wilson
 
@@ -32,10 +32,6 @@ class Share:
         rate = count / total if total else 0.0
         low, high = wilson(rate, total)
         return cls(int(count), int(total), rate, low, high)
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return {"count": self.count, "total": self.total, "rate": self.rate, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True, slots=True)
