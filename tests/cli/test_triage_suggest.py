@@ -101,7 +101,11 @@ def test_promote_makes_redacted_drafts_of_them(logged):
     assert sum(case.weight for case in incidents) == 30
     assert {case.metadata["suggested"]["failure"] for case in incidents} == {"empty_answer"}
     assert {(case.failure_category, case.failure_stage) for case in incidents} == {("quality", "model")}
-    assert all(case.intent for case in cases)
+    rows = suggested(logged("triage", "logs.parquet", "--suggest", "4", "--json"))
+    assert {case.provenance.trace_id: case.intent for case in cases} == {
+        row["conversation_id"]: row["intent"] for row in rows
+    }
+    assert any(case.intent for case in cases)
 
 
 def test_promote_stops_at_possible_names_where_nobody_can_be_asked(program_in):
