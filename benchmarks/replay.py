@@ -1,19 +1,18 @@
 """How close a replay comes to the limit: whole pytest sessions against bare loops, as ratios within one run.
 
-    python benchmarks/replay.py --bench FOLDER [--n 2000] [--rounds 3] [--only direct,litellm,recorded,xdist]
+    python benchmarks/replay.py --bench FOLDER [--only direct,recorded,…] [--rounds 3] [--scale 1]
 
 `--bench` is a folder with the loopback model server `mock_openai.py`, the case generator `gen_cases.py` and the bare
-clients `clients.py`. Each session replays n single-turn tool-call cases from golden Parquet, with one deterministic
-check each, at 200 ms latency and concurrency 50. Wall is the whole process, start-up included; the bare loop is
-measured as a whole process too.
+clients `clients.py`. Sessions replay single-turn tool-call cases from golden Parquet, with one deterministic check
+each, at 200 ms latency and concurrency 50; what a figure is measured against is measured in turns with it. Wall and CPU
+time are those of the whole process, start-up included; figures are medians. `--scale 0.1` takes a tenth of the cases:
+then figures that start-up dominates say little.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import resource
 import shutil
 import socket
 import subprocess
@@ -24,154 +23,16 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from tabulate import tabulate
 
 LATENCY_MS = 200
 CONCURRENCY = 50
 QUIET = ["-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio"]
-
-
-@dataclass
-class Measured:
-    """One whole process: seconds of wall and CPU time, peak memory in MB."""
-
-    wall: float
-    cpu: float
-    rss: float
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bench", type=Path, required=True)
-    parser.add_argument("--n", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="direct,recorded,xdist,litellm")
-    options = parser.parse_args()
-    wanted = options.only.split(",")
-    work = Path(tempfile.mkdtemp(prefix="llmreplay-bench-"))
-    try:
-        with endpoint(options.bench) as url:
-            Benchmark(options.bench, work, options.n, options.rounds, url).run(wanted)
-    finally:
-        shutil.rmtree(work)
-
-
-class Benchmark:
-    """A project with n cases, and what is measured on it."""
-
-    def __init__(self, bench: Path, work: Path, n: int, rounds: int, url: str) -> None:
-        self.bench, self.work, self.n, self.rounds, self.url = bench.resolve(), work, n, rounds, url
-        subprocess.run(
-            [sys.executable, self.bench / "gen_cases.py", "--n", str(n), "--max-turns", "1",
-             "--out", work / "cases.jsonl", "--tools", work / "tools.json"],
-            check=True,
-        )  # fmt: skip
-        self.write_project()
-
-    def write_project(self) -> None:
-        from pytest_llmreplay.model.case import Case
-        from pytest_llmreplay.model.conversation import Message, Tool
-        from pytest_llmreplay.store.cases import write_cases
-
-        (self.work / "pytest.ini").write_text("[pytest]\n")
-        (self.work / "configs").mkdir()
-        target = f"{{type: model, model: openai/mock-model, api_base: '{self.url}', max_concurrency: {CONCURRENCY}}}"
-        for name, via in (("direct", "openai"), ("litellm", "litellm")):
-            stated = target.replace("model,", f"model, via: {via},", 1)
-            (self.work / "configs" / f"{name}.yaml").write_text(f"kind: variant\nname: {name}\ntarget: {stated}\n")
-        tools = tuple(Tool.from_openai(tool) for tool in json.loads((self.work / "tools.json").read_text()))
-        cases = (
-            Case(
-                case_id=line["id"], suite="bench", kind="incident", status="open", turn=1, tools=tools,
-                messages=(Message("system", line["system"]), Message("user", line["turns"][0]["user"])),
-                expect={"calls": {"expected": [
-                    {"name": line["turns"][0]["expected_tool"], "args": line["turns"][0]["expected_args"]}
-                ]}},
-            )
-            for line in map(json.loads, (self.work / "cases.jsonl").open())
-        )  # fmt: skip
-        write_cases(self.work / "golden" / "bench.parquet", cases)
-
-    def run(self, wanted: list[str]) -> None:
-        limit = -(-self.n // CONCURRENCY) * LATENCY_MS / 1000
-        print(f"n = {self.n}, {LATENCY_MS} ms, concurrency {CONCURRENCY}: latency x ceil(n / c) = {limit:.2f} s")
-        floor = self.rounds_of(lambda: self.bare("raw_aiohttp"))
-        self.show("bare aiohttp loop", floor, floor)
-        if "direct" in wanted:
-            self.show("pytest, direct", self.rounds_of(lambda: self.session("direct")), floor)
-        if "recorded" in wanted:
-            self.session("direct")
-            empty = self.rounds_of(self.empty_items)
-            self.show("empty pytest items", empty, empty)
-            recorded = self.rounds_of(lambda: self.session("direct", keep=True))
-            self.show("pytest, recorded", recorded, empty)
-            over = (median(recorded).cpu - median(empty).cpu) * 1000 / self.n
-            print(f"  CPU over empty items: {over:.2f} ms a case (start-up included)")
-        if "xdist" in wanted:
-            plain = self.rounds_of(lambda: self.session("direct"))
-            self.show("pytest, direct, -n 2", self.rounds_of(lambda: self.session("direct", "-n2")), plain)
-        if "litellm" in wanted:
-            bare = self.rounds_of(lambda: self.bare("litellm"))
-            self.show("bare litellm loop", bare, bare)
-            self.show("pytest, litellm", self.rounds_of(lambda: self.session("litellm")), bare)
-
-    def rounds_of(self, measure: Callable[[], Measured]) -> list[Measured]:
-        measure()
-        return [measure() for _ in range(self.rounds)]
-
-    def show(self, name: str, runs: list[Measured], floor: list[Measured]) -> None:
-        middle, base = median(runs), median(floor)
-        print(
-            f"{name:24} wall {middle.wall:7.2f} s  cpu {middle.cpu * 1000 / self.n:6.2f} ms a case  "
-            f"{middle.rss:5.0f} MB  wall ratio {middle.wall / base.wall:.3f}",
-            flush=True,
-        )
-
-    def session(self, variant: str, *extra: str, keep: bool = False) -> Measured:
-        if not keep:
-            shutil.rmtree(self.work / ".pytest_llmreplay", ignore_errors=True)
-        command = [sys.executable, "-m", "pytest", *QUIET, "golden", "--llmreplay-variant", f"configs/{variant}.yaml"]
-        command += ["--llmreplay-record", "none"] if keep else []
-        return self.measured([*command, *extra], expected=f"{self.n} passed")
-
-    def bare(self, client: str) -> Measured:
-        return self.measured([sys.executable, str(self.bench / "clients.py"), client], expected="RESULT")
-
-    def empty_items(self) -> Measured:
-        folder = self.work / "empty"
-        folder.mkdir(exist_ok=True)
-        (folder / "conftest.py").write_text(EMPTY_ITEMS)
-        (folder / "x.cases").write_text("")
-        (folder / "pytest.ini").write_text("[pytest]\n")
-        return self.measured([sys.executable, "-m", "pytest", *QUIET, str(folder)], expected=f"{self.n} passed")
-
-    def measured(self, command: list[str], *, expected: str) -> Measured:
-        environ = {
-            **os.environ, "BENCH_N": str(self.n), "BENCH_C": str(CONCURRENCY), "BENCH_URL": self.url,
-            "BENCH_CASES": str(self.work / "cases.jsonl"), "BENCH_TOOLS": str(self.work / "tools.json"),
-            "OPENAI_API_KEY": "sk-mock",
-        }  # fmt: skip
-        # As on a machine of one's own: with bytecode kept and output buffered, for both sides of every ratio.
-        environ = {
-            name: value
-            for name, value in environ.items()
-            if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
-        }
-        out = self.work / "out.txt"
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        started = time.perf_counter()
-        with out.open("w") as file:
-            process = subprocess.Popen(command, cwd=self.work, env=environ, stdout=file, stderr=subprocess.STDOUT)
-            _, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - started
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        text = out.read_text()
-        if status != 0 or expected not in text:
-            raise SystemExit(f"{' '.join(command)} did not end as it should:\n{text[-3000:]}")
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return Measured(wall, cpu, used.ru_maxrss / 1024)
-
-
+SMALL, MIDDLE, LARGE, HUGE = 200, 2_000, 10_000, 100_000
+PYTEST = [sys.executable, "-m", "pytest"]
 EMPTY_ITEMS = """
 import os, pytest
 
@@ -188,6 +49,225 @@ def pytest_collect_file(file_path, parent):
     if file_path.suffix == ".cases":
         return CaseFile.from_parent(parent, path=file_path)
 """
+
+
+@dataclass
+class Measured:
+    """One whole process, or the median of several: seconds of wall and CPU time, peak memory in MB."""
+
+    wall: float
+    cpu: float
+    rss: float
+
+
+@dataclass
+class Project:
+    """A folder that `replay_project.py` wrote, with n cases."""
+
+    folder: Path
+    n: int
+
+
+@dataclass
+class Figure:
+    """A line of the table: what was measured, what it should be at most, and what it is."""
+
+    name: str
+    aim: float
+    value: float
+    unit: str
+
+    def row(self) -> list[str]:
+        held = "held" if self.value <= self.aim else "MISSED"
+        return [self.name, f"{self.aim:g} {self.unit}", f"{self.value:.3g} {self.unit}", held]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bench", type=Path, required=True)
+    parser.add_argument("--only", help=f"what to measure, of: {', '.join(PARTS)}")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--scale", type=float, default=1.0)
+    options = parser.parse_args()
+    wanted = options.only.split(",") if options.only else list(PARTS)
+    if unknown := set(wanted) - set(PARTS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    work = Path(tempfile.mkdtemp(prefix="llmreplay-bench-"))
+    figures: list[Figure] = []
+    try:
+        with endpoint(options.bench) as url:
+            benchmark = Benchmark(options.bench.resolve(), work, url, options.rounds, options.scale)
+            for part in wanted:
+                figures += PARTS[part](benchmark)
+    finally:
+        shutil.rmtree(work)
+        print(tabulate([figure.row() for figure in figures], headers=["", "at most", "is", ""], disable_numparse=True))
+
+
+class Benchmark:
+    """The projects, and the processes that are measured on them."""
+
+    def __init__(self, bench: Path, work: Path, url: str, rounds: int, scale: float) -> None:
+        self.bench, self.work, self.url, self.rounds, self.scale = bench, work, url, rounds, scale
+        self.empty = work / "empty"
+        self.empty.mkdir()
+        (self.empty / "conftest.py").write_text(EMPTY_ITEMS)
+        (self.empty / "x.cases").write_text("")
+        (self.empty / "pytest.ini").write_text("[pytest]\n")
+
+    @cache  # noqa: B019 (lives as long as the program)
+    def project(self, kind: str, n: int) -> Project:
+        project = Project(self.work / f"{kind}-{n}", max(1, int(n * self.scale)))
+        script = Path(__file__).with_name("replay_project.py")
+        where = ["--bench", self.bench, "--folder", project.folder, "--url", self.url]
+        size = ["--n", str(project.n), "--concurrency", str(CONCURRENCY)]
+        subprocess.run([sys.executable, script, kind, *where, *size], check=True)
+        return project
+
+    def session(self, project: Project, variant: str, *extra: str) -> Measured:
+        """A session from nothing: what an earlier one recorded is gone."""
+        shutil.rmtree(project.folder / ".pytest_llmreplay", ignore_errors=True)
+        command = [*PYTEST, *QUIET, "golden", "--llmreplay-variant", f"configs/{variant}.yaml", *extra]
+        collected = "--collect-only" in extra
+        return self.measured(command, project, "" if collected else f"{project.n} passed", project.folder)
+
+    def recorded(self, project: Project, *extra: str) -> Measured:
+        return self.session(project, "direct", "--llmreplay-record", "none", *extra)
+
+    def bare(self, client: str, project: Project) -> Measured:
+        return self.measured([sys.executable, str(self.bench / "clients.py"), client], project, "RESULT", self.work)
+
+    def empty_items(self, project: Project, *extra: str) -> Measured:
+        expected = "" if "--collect-only" in extra else f"{project.n} passed"
+        return self.measured([*PYTEST, *QUIET, ".", *extra], project, expected, self.empty)
+
+    def side_by_side(self, *measure: Callable[[], Measured], rounds: int | None = None) -> list[Measured]:
+        """The medians of what is measured in turns, after a round that warms caches up."""
+        rounds = self.rounds if rounds is None else rounds
+        runs = [[one() for one in measure] for _ in range(rounds + (rounds > 1))][rounds > 1 :]
+        return [median([run[index] for run in runs]) for index in range(len(measure))]
+
+    def measured(self, command: list[str], project: Project, expected: str, folder: Path) -> Measured:
+        environ = {
+            **os.environ, "BENCH_N": str(project.n), "BENCH_C": str(CONCURRENCY), "BENCH_URL": self.url,
+            "BENCH_CASES": str(project.folder / "cases.jsonl"), "BENCH_TOOLS": str(project.folder / "tools.json"),
+            # litellm's own loop would wait for the network otherwise.
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True", "OPENAI_API_KEY": "sk-mock",
+        }  # fmt: skip
+        # As on a machine of one's own: with bytecode kept and output buffered, for both sides of every ratio.
+        for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
+            environ.pop(name, None)
+        out = self.work / "out.txt"
+        started = time.perf_counter()
+        with out.open("w") as file:
+            process = subprocess.Popen(command, cwd=folder, env=environ, stdout=file, stderr=subprocess.STDOUT)
+            _, status, used = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - started
+        text = out.read_text()
+        if status != 0 or expected not in text:
+            raise SystemExit(f"{' '.join(command)} did not end as it should:\n{text[-3000:]}")
+        run = Measured(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+        shown = " ".join(part.rsplit("/", 1)[-1] for part in command if part not in QUIET)
+        print(f"{run.wall:8.2f} s {run.cpu:8.2f} CPU s {run.rss:6.0f} MB  n = {project.n:<7} {shown}", flush=True)
+        return run
+
+
+def direct(benchmark: Benchmark) -> list[Figure]:
+    figures = []
+    for n, aim in ((MIDDLE, 1.15), (LARGE, 1.10)):
+        project = benchmark.project("live", n)
+        floor, session = benchmark.side_by_side(
+            lambda project=project: benchmark.bare("raw_aiohttp", project),
+            lambda project=project: benchmark.session(project, "direct"),
+        )
+        name = f"direct, {project.n} cases: wall over the bare aiohttp loop"
+        figures.append(Figure(name, aim, session.wall / floor.wall, "x"))
+    return figures
+
+
+def litellm(benchmark: Benchmark) -> list[Figure]:
+    project = benchmark.project("live", MIDDLE)
+    floor, session = benchmark.side_by_side(
+        lambda: benchmark.bare("litellm", project), lambda: benchmark.session(project, "litellm")
+    )
+    name = f"litellm, {project.n} cases: wall over the bare acompletion loop"
+    return [Figure(name, 1.10, session.wall / floor.wall, "x")]
+
+
+def recorded(benchmark: Benchmark) -> list[Figure]:
+    project = benchmark.project("recorded", MIDDLE)
+    empty, session = benchmark.side_by_side(lambda: benchmark.empty_items(project), lambda: benchmark.recorded(project))
+    over = (session.cpu - empty.cpu) * 1000 / project.n
+    return [
+        Figure(f"recorded, {project.n} cases: CPU over empty pytest items", 0.6, over, "ms a case"),
+        Figure(f"recorded, {project.n} cases: wall of the whole process", 3, session.wall, "s"),
+    ]
+
+
+def xdist(benchmark: Benchmark) -> list[Figure]:
+    project = benchmark.project("live", MIDDLE)
+    plain, shared = benchmark.side_by_side(
+        lambda: benchmark.session(project, "direct"), lambda: benchmark.session(project, "direct", "-n2")
+    )
+    return [Figure(f"direct, {project.n} cases, -n 2: wall over plain", 1.3, shared.wall / plain.wall, "x")]
+
+
+def steps(benchmark: Benchmark) -> list[Figure]:
+    """As many requests as there are for the bare loop, two in each case."""
+    floor_project, project = benchmark.project("live", MIDDLE), benchmark.project("steps", MIDDLE // 2)
+    floor, session = benchmark.side_by_side(
+        lambda: benchmark.bare("raw_aiohttp", floor_project), lambda: benchmark.session(project, "direct")
+    )
+    name = f"tool loops, {project.n} cases of two requests: wall over the bare aiohttp loop"
+    return [Figure(name, 1.15, session.wall / floor.wall, "x")]
+
+
+def collect(benchmark: Benchmark) -> list[Figure]:
+    figures = []
+    for n in (LARGE, HUGE):
+        project = benchmark.project("recorded" if n == HUGE else "live", n)
+        empty, session = benchmark.side_by_side(
+            lambda project=project: benchmark.empty_items(project, "--collect-only", "-qq"),
+            lambda project=project: benchmark.session(project, "direct", "--collect-only", "-qq"),
+        )
+        name = f"collecting {project.n} cases, over empty pytest items"
+        figures.append(Figure(f"{name}: CPU", 1.3, session.cpu / empty.cpu, "x"))
+        figures.append(Figure(f"{name}: memory", 1.5, session.rss / empty.rss, "x"))
+    return figures
+
+
+def flat(benchmark: Benchmark) -> list[Figure]:
+    """CPU a case, beyond what a session of one case takes."""
+    one, small, large = (benchmark.project("recorded", n) for n in (1, SMALL, LARGE))
+    base, few, many = benchmark.side_by_side(*(lambda p=p: benchmark.recorded(p) for p in (one, small, large)))
+    cost_few, cost_many = ((run.cpu - base.cpu) / p.n for run, p in ((few, small), (many, large)))
+    name = f"recorded: CPU a case with {large.n} cases over {small.n}, start-up left out"
+    return [Figure(name, 1.1, cost_many / cost_few, "x")]
+
+
+def memory(benchmark: Benchmark) -> list[Figure]:
+    project = benchmark.project("recorded", HUGE)
+    empty, session = benchmark.side_by_side(
+        lambda: benchmark.empty_items(project), lambda: benchmark.recorded(project), rounds=1
+    )
+    over = (session.cpu - empty.cpu) * 1000 / project.n
+    return [
+        Figure(f"recorded, {project.n} cases: peak memory", 600, session.rss, "MB"),
+        Figure(f"recorded, {project.n} cases: peak memory over empty pytest items", 160, session.rss - empty.rss, "MB"),
+        Figure(f"recorded, {project.n} cases: CPU over empty pytest items", 0.6, over, "ms a case"),
+    ]
+
+
+PARTS = {
+    "direct": direct,
+    "steps": steps,
+    "xdist": xdist,
+    "recorded": recorded,
+    "flat": flat,
+    "collect": collect,
+    "memory": memory,
+    "litellm": litellm,
+}
 
 
 def median(runs: list[Measured]) -> Measured:

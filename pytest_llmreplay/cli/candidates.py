@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_llmreplay.model.errors import UserError
+
 if TYPE_CHECKING:
     from pytest_llmreplay.cli.progress import Display
     from pytest_llmreplay.mine.caches import Caches
@@ -60,10 +62,19 @@ class Search:
         """The conversations, best first.
 
         Raises:
-            UserError: a name, an id or an expression is wrong.
+            UserError: a name, an id or an expression is wrong, or a file is damaged.
             InfrastructureError: the embedder gave no usable answer.
             NotRun: the embedder's budget is used up.
         """
+        import duckdb
+
+        try:
+            return self._found(asked, counted)
+        except duckdb.Error as error:
+            reason = str(error).strip().split("\n", 1)[0]
+            raise UserError(f"the log cannot be searched: {reason}") from error
+
+    def _found(self, asked: Asked, counted: Counted) -> list[Finding]:
         if asked.like is not None or asked.like_trace is not None:
             return self._by_meaning(asked)
         if asked.signals:

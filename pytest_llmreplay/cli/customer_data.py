@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -72,9 +71,15 @@ def _alone(word: str) -> str:
 
 
 def texts_of(case: Case) -> set[str]:
-    """What the user wrote in a case, as it stands in JSON, where it is long enough to tell customers apart."""
-    said = (message.content or "" for message in case.messages if message.role == "user")
-    return {json.dumps(text, ensure_ascii=False)[1:-1] for text in said if len(text) >= _TELLING_CHARACTERS}
+    """What the user wrote in a case, as it stands in JSON, where it is long enough to tell customers apart.
+
+    A request to a judge holds it as JSON inside of JSON.
+    """
+    from pytest_llmreplay.judge.prompt import as_data
+
+    said = [message.content or "" for message in case.messages if message.role == "user"]
+    told = [text for text in said if len(text) >= _TELLING_CHARACTERS]
+    return {json.dumps(form, ensure_ascii=False)[1:-1] for text in told for form in (text, as_data(text)[1:-1])}
 
 
 def parquet_files(project: Project) -> list[Path]:
@@ -96,30 +101,13 @@ def other_files(project: Project) -> list[Path]:
 
 
 def cache_files() -> list[Path]:
-    """Every file in which mining keeps a copy of a log, in the user's cache folder, for all projects alike."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    folder = (Path(home) if Path(home).is_absolute() else Path.home() / ".cache") / "pytest-llmreplay" / "mine"
-    return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    """Every file that mining keeps for a time in the user's cache folder, for all projects alike.
 
-
-def cached_with(needles: Needles) -> list[Path]:
-    """The cached files that hold the customer, and those of which nobody can tell, such as vectors.
-
-    They are copies that are made again at need, so they go as a whole.
+    They are copies of logs, texts without their users and vectors, of which nobody can tell whose they are.
     """
-    return [path for path in cache_files() if not _is_parquet(path) or _is_in_cache(path, needles)]
+    from pytest_llmreplay.mine.caches import user_caches
 
-
-def _is_in_cache(path: Path, needles: Needles) -> bool:
-    try:
-        return bool(rows_with(path, needles))
-    except UserError:
-        return True  # damaged: nobody can tell either
-
-
-def _is_parquet(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == b"PAR1"
+    return [entry.path for entry in user_caches().entries()]
 
 
 def rows_with(path: Path, needles: Needles) -> list[int]:
@@ -168,8 +156,6 @@ def data_places(project: Project) -> Iterator[tuple[str, str]]:
         yield project.relative(path), f"{read.num_rows} {kind}{_unredacted(path) if kind == 'cases' else ''}"
     for path in other_files(project):
         yield project.relative(path), f"{path.stat().st_size} bytes"
-    for path in cache_files():
-        yield str(path), f"{path.stat().st_size} bytes, a copy of some project's log for find and triage"
     yield from _logs(project)
     yield from _caches()
 

@@ -13,7 +13,7 @@ import click
 
 from pytest_llmreplay.cli.customer_data import (
     Needles,
-    cached_with,
+    cache_files,
     other_files,
     parquet_files,
     references_of,
@@ -46,7 +46,6 @@ def erase(user: str | None, trace: str | None, dry_run: bool, yes: bool) -> None
     rewritten; the commits that still hold it are listed.
     """
     from pytest_llmreplay.config import find_project
-    from pytest_llmreplay.mine.caches import user_caches
 
     wanted = user if user is not None else trace
     if wanted is None or not wanted.strip() or (user is not None and trace is not None):
@@ -55,9 +54,9 @@ def erase(user: str | None, trace: str | None, dry_run: bool, yes: bool) -> None
     _seal(project)
     needles = _needles(project, wanted)
     found = {path: rows for path in parquet_files(project) if (rows := rows_with(path, needles))}
-    files = [path for path in other_files(project) if needles.are_in(_text(path))] + cached_with(needles)
+    files = [path for path in other_files(project) if needles.are_in(_text(path))]
     commits = list(_commits(project, needles))
-    cached = len(user_caches().entries())
+    cached = cache_files()
     for path, rows in found.items():
         click.echo(f"  {project.relative(path)}: {len(rows)} rows")
     for path in files:
@@ -65,16 +64,16 @@ def erase(user: str | None, trace: str | None, dry_run: bool, yes: bool) -> None
     for commit in commits:
         click.echo(f"  still in the history: {commit}")
     if cached:
-        click.echo(f"  the caches of mining: all {cached} files, whoever is in them")
-    if not found and not files:
+        click.echo(f"  the caches of mining: all {len(cached)} files, whoever is in them")
+    if not found and not files and not cached:
         click.echo("nothing is kept here of it")
     if dry_run:
         click.echo("next: the same command without --dry-run")
         return
     if found or files or cached:
-        _remove(found, files, yes)
-        user_caches().clear()
-    receipt = _receipt(project, "user" if user is not None else "trace", wanted, (found, files, commits))
+        _remove(found, [*files, *cached], yes)
+    removed = (found, [*files, *cached], commits)
+    receipt = _receipt(project, "user" if user is not None else "trace", wanted, removed)
     click.echo(f"receipt: {receipt}")
     click.echo("next: rewrite the history of these commits (git filter-repo)" if commits else "next: commit golden/")
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_llmreplay.traces import Expression, LogTable, Portion, TableFile
 
 _PROBLEMS_SHOWN = 20
+_MB = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,12 @@ class _Converter:
         return path.resolve()
 
     def _convert(self, portion: Portion, target: Path, problems: list[str]) -> None:
-        done = self.shown.counting(f"reading {printable(portion.name)}")
-        portion.convert(target, lambda problem: problems.append(str(problem)), done)
+        tell = self.shown.counting(f"reading {printable(portion.name)}, in MB")
+        portion.convert(
+            target,
+            lambda problem: problems.append(str(problem)),
+            lambda done, total: tell(done // _MB, -(-total // _MB)),
+        )
 
 
 class _Telling:

@@ -25,8 +25,13 @@ class Display:
         lines = self._lines
         if lines is None:
             return lambda _done, _total: None
-        task = lines.add_task(what, total=None)
-        return lambda done, total: lines.update(task, completed=done, total=total)
+        task = lines.add_task(what, total=None, rate="")
+
+        def tell(done: int, total: int) -> None:
+            speed = lines.tasks[lines.task_ids.index(task)].speed
+            lines.update(task, completed=done, total=total, rate=_rate(speed))
+
+        return tell
 
     @contextmanager
     def polling(self, what: str, total: int, share: Callable[[], float]) -> Iterator[None]:
@@ -57,21 +62,19 @@ def display() -> Iterator[Display]:
         yield Display(None)
         return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TaskProgressColumn(show_speed=True),
+        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as lines:
         yield Display(lines)
+
+
+def _rate(speed: float | None) -> str:
+    """So many a second."""
+    return "" if speed is None else f"{speed:,.1f}/s" if speed < 10 else f"{speed:,.0f}/s"

@@ -41,7 +41,7 @@ class JudgeEvidence:
     `problem` says why it is not valid for this run, such as another rubric; None when it is.
     """
 
-    kappa: float
+    kappa: float | None
     age_days: int
     problem: str | None = None
 
@@ -258,6 +258,8 @@ def _judge(rule: JudgeRule, evidence: JudgeEvidence | None) -> RuleResult:
         problem = evidence.problem
     elif evidence.age_days > rule.max_age_days:
         problem = f"its calibration is {evidence.age_days} days old and {rule.max_age_days} is the most"
+    elif evidence.kappa is None:
+        problem = "its kappa is not known"
     elif evidence.kappa < rule.min_kappa:
         problem = f"its kappa is {evidence.kappa:.2f} and {rule.min_kappa:.2f} is the least"
     else:

@@ -127,8 +127,9 @@ def user_caches(environ: Mapping[str, str] | None = None) -> Caches:
         UserError: the variable is no number of days.
     """
     environ = os.environ if environ is None else environ
-    home = environ.get("XDG_CACHE_HOME") or (environ.get("LOCALAPPDATA") if os.name == "nt" else None)
-    root = (Path(home) if home else Path.home() / ".cache") / "pytest-llmreplay" / "mine"
+    home = environ.get("XDG_CACHE_HOME") or (environ.get("LOCALAPPDATA") if os.name == "nt" else None) or ""
+    # The standard says that a relative path is to be ignored; it would lead into whatever folder one is in.
+    root = (Path(home) if Path(home).is_absolute() else Path.home() / ".cache") / "pytest-llmreplay" / "mine"
     given = environ.get(DAYS_VARIABLE)
     try:
         days = DEFAULT_DAYS if not given else float(given)

@@ -73,10 +73,11 @@ def best_shown(shown: Iterable[Shown], asked: int, limit: int, counted: Counted)
 
 def first_rows(connection: duckdb.DuckDBPyConnection, limit: int, counted: Counted) -> list[int]:
     """The first rows of the relation `log`, in its order."""
-    [(count,)] = connection.execute("SELECT count(*) FROM log").fetchall()
-    counted.matches = int(count)
-    sql = "SELECT llmreplay_row FROM log ORDER BY llmreplay_row LIMIT ?"
-    return [number for (number,) in connection.execute(sql, [limit]).fetchall()]
+    # One pass gives the rows and their count; a number a conversation is little.
+    table = connection.sql("SELECT llmreplay_row FROM log").to_arrow_table()
+    counted.matches = table.num_rows
+    rows: list[int] = table.sort_by("llmreplay_row").slice(0, limit).column(0).to_pylist()
+    return rows
 
 
 def by_signals(

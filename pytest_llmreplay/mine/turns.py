@@ -164,6 +164,7 @@ def _flatten(log: Path, target: Path) -> None:
     import duckdb
 
     with duckdb.connect(":memory:") as connection:
+        connection.execute("SET enable_progress_bar_print = false")  # it would draw on what is piped
         options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}, USE_TMP_FILE false"
         values = {"log": _literally(log), "longest": _LONGEST, "target": str(target)}
         connection.execute(f"COPY ({_FLATTEN}) TO $target ({options})", values)

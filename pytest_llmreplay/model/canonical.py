@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def canonical_json(value: Any) -> str:
     """Compact JSON with sorted keys: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _canonical(value)
 
 
+@lru_cache(maxsize=256)
 def canonical_arguments(arguments: str) -> str:
     """A call's arguments with keys sorted; text that is not JSON stays as the model wrote it."""
     try:

@@ -12,9 +12,12 @@ from pytest_llmreplay.model.errors import Problems, UserError
 
 
 class Written(BaseModel):
-    """Base of everything a person writes in a YAML file: unknown keys are refused."""
+    """Base of everything a person writes in a YAML file: unknown keys are refused.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    A model's validator is built when it is first used: most sessions meet few of the many kinds of files.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 W = TypeVar("W", bound=BaseModel)

@@ -1,9 +1,11 @@
-"""Any provider, through litellm; it costs seconds to import, so it is imported with the first request."""
+"""Any provider, through litellm; it costs seconds to import, so that is done when it is surely needed."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from pytest_llmreplay.model.errors import AccessDenied, InfrastructureError
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest
 from pytest_llmreplay.model.variant import ModelTarget
 from pytest_llmreplay.providers.credentials import hidden, key_from_environment, without_credentials
+from pytest_llmreplay.providers.logprobs import read_tokens
 from pytest_llmreplay.providers.prices import cost_usd
 from pytest_llmreplay.providers.trouble import clean_message, retry_after_seconds, status_error
 
@@ -33,7 +36,7 @@ class LitellmProvider:
     def __init__(self, config: ModelTarget, *, api_base: str | None) -> None:
         self._config = config
         self._api_base = api_base
-        self._used = False
+        self._litellm: ModuleType | None = None
 
     @property
     def identity(self) -> str:
@@ -48,8 +51,9 @@ class LitellmProvider:
             InfrastructureError: no usable answer came back.
         """
         api_key = key_from_environment(self._config)
-        litellm = await asyncio.to_thread(load_litellm)
-        self._used = True
+        if self._litellm is None:
+            self._litellm = await asyncio.to_thread(load_litellm)
+        litellm = self._litellm
         started = time.perf_counter()
         try:
             response = await litellm.acompletion(**self._arguments(request, api_key))
@@ -59,8 +63,8 @@ class LitellmProvider:
 
     async def close(self) -> None:
         """Close litellm's shared connections on this event loop."""
-        if self._used:
-            await load_litellm().close_litellm_async_clients()
+        if self._litellm is not None:
+            await self._litellm.close_litellm_async_clients()
 
     def _arguments(self, request: ModelRequest, api_key: str | None) -> dict[str, Any]:
         arguments: dict[str, Any] = {
@@ -96,7 +100,19 @@ class LitellmProvider:
             output_tokens=tokens[1],
             cost_usd=cost_usd(request.model, *tokens, self._config.prices),
             latency_s=latency_s,
+            tokens=read_tokens(choice),
         )
+
+
+def load_in_background() -> None:
+    """Start importing litellm in a thread of its own; whoever asks for it sooner waits for the rest."""
+
+    def load() -> None:
+        # Whoever needs it meets the same error, where it can be shown.
+        with contextlib.suppress(ImportError):
+            load_litellm()
+
+    threading.Thread(target=load, name="llmreplay-litellm", daemon=True).start()
 
 
 def trouble_of(error: Exception, litellm: ModuleType, config: ModelTarget, api_key: str | None) -> InfrastructureError:

@@ -18,8 +18,9 @@ def first_divergence(case: Case, replays: Iterable[TurnReplay]) -> Divergence | 
         turn = recorded_turns[replay.number - 1]
         recorded = calls_of(case.messages[turn.start : turn.stop])
         for step, (before, now) in enumerate(zip_longest(recorded, replay.calls), start=1):
-            if _spelled(before) != _spelled(now):
-                return Divergence(replay.number, step, _spelled(before), _spelled(now))
+            then, afterwards = _spelled(before), _spelled(now)
+            if then != afterwards:
+                return Divergence(replay.number, step, then, afterwards)
     return None
 
 

@@ -4,157 +4,226 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from tabulate import tabulate
 
 from pytest_llmreplay.compare.ratchet import item_verdict
 from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus
+from pytest_llmreplay.report.judged import JudgeTally
 from pytest_llmreplay.report.text import one_line, printable
+
+TrialId = tuple[str, str, int]
 
 _MOST_NAMES = 10
 _STATUSES: tuple[OutcomeStatus, ...] = ("passed", "failed", "error", "unmeasured", "not_run")
 
 
-@dataclass(frozen=True, slots=True)
-class RunView:
-    """What a summary is made of; `baseline` is the baseline's name, `variants` their order."""
+@dataclass(slots=True)
+class _Figures:
+    """What the outcomes of one variant add up to."""
 
-    outcomes: Sequence[Outcome]
-    variants: Sequence[str]
-    baseline: str | None
+    statuses: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    latencies: int = 0
+    latency_s: float = 0.0
+    with_tokens: int = 0
+    tokens: int = 0
+    with_cost: int = 0
+    cost_usd: float = 0.0
+    steps: int = 0
+    live_steps: float = 0.0
 
+    def add(self, outcome: Outcome, verdict: str) -> None:
+        self.statuses[outcome.status] += 1
+        self.verdicts[verdict] += 1
+        if outcome.live_share is None:
+            return
+        if outcome.latency_s is not None:
+            self.latencies += 1
+            self.latency_s += outcome.latency_s
+        if outcome.input_tokens is not None and outcome.output_tokens is not None:
+            self.with_tokens += 1
+            self.tokens += outcome.input_tokens + outcome.output_tokens
+        if outcome.cost_usd is not None:
+            self.with_cost += 1
+            self.cost_usd += outcome.cost_usd
+        self.steps += outcome.steps
+        self.live_steps += outcome.steps * outcome.live_share
 
-def summary_text(view: RunView) -> str:
-    """The whole summary."""
-    return "\n\n".join(block for block in _blocks(view) if block)
-
-
-def _blocks(view: RunView) -> Iterator[str]:
-    yield _variant_table(view)
-    if view.baseline is not None:
-        yield from _comparisons(view)
-    elif len(view.variants) > 1:
-        yield "No baseline is named, so nothing is compared; add --llmreplay-baseline NAME."
-    yield _regressed(view)
-    yield _now_passing(view)
-    yield _troubles(view)
-    yield _missing_results(view)
-
-
-def _variant_table(view: RunView) -> str:
-    rows = []
-    for variant in view.variants:
-        outcomes = [outcome for outcome in view.outcomes if outcome.variant == variant]
-        counts = Counter(outcome.status for outcome in outcomes)
-        name = f"{variant} (baseline)" if variant == view.baseline else variant
-        rows.append([name, *(counts[status] for status in _STATUSES), *_usage_cells(outcomes)])
-    headers = ["variant", "passed", "failed", "error", "unmeasured", "not run", "mean latency", "tokens", "USD", "live"]
-    return tabulate(rows, headers=headers, disable_numparse=True, stralign="right", colalign=("left",))
-
-
-def _usage_cells(outcomes: Iterable[Outcome]) -> list[str]:
-    ran = [outcome for outcome in outcomes if outcome.live_share is not None]
-    latencies = [outcome.latency_s for outcome in ran if outcome.latency_s is not None]
-    tokens = [
-        o.input_tokens + o.output_tokens for o in ran if o.input_tokens is not None and o.output_tokens is not None
-    ]
-    costs = [outcome.cost_usd for outcome in ran if outcome.cost_usd is not None]
-    steps = sum(outcome.steps for outcome in ran)
-    live = sum(outcome.steps * (outcome.live_share or 0) for outcome in ran)
-    return [
-        f"{sum(latencies) / len(latencies):.2f} s" if latencies else "-",
-        f"{sum(tokens):,}" if tokens else "-",
-        f"{sum(costs):.4f}" if costs else "-",
-        f"{live / steps:.0%}" if steps else "-",
-    ]
+    def cells(self) -> list[str]:
+        return [
+            f"{self.latency_s / self.latencies:.2f} s" if self.latencies else "-",
+            f"{self.tokens:,}" if self.with_tokens else "-",
+            f"{self.cost_usd:.4f}" if self.with_cost else "-",
+            f"{self.live_steps / self.steps:.0%}" if self.steps else "-",
+        ]
 
 
-def _comparisons(view: RunView) -> Iterator[str]:
+@dataclass(slots=True)
+class _Alike:
+    """Outcomes of which one line says the same."""
+
+    count: int = 0
+    cases: set[str] = field(default_factory=set)
+    first: TrialId | None = None
+
+    def add(self, outcome: Outcome) -> None:
+        self.count += 1
+        self.cases.add(outcome.case_id)
+        self.first = outcome.trial_id if self.first is None else min(self.first, outcome.trial_id)
+
+
+class RunSummary:
+    """What a run came to. Outcomes are added one after the other and not kept, so that a large run stays small.
+
+    Args:
+        baseline: the baseline's name, or None.
+    """
+
+    COLUMNS = (
+        "reasons", "steps", "input_tokens", "output_tokens", "cost_usd", "latency_s", "live_share", "tool_answers",
+        "kind", "case_status", "verdict", "judge_calls", "judge_live_calls", "judge_cost_usd",
+    )  # fmt: skip
+    """The fields of outcomes that it looks at, besides trial and status."""
+
+    def __init__(self, baseline: str | None) -> None:
+        self._baseline = baseline
+        self._figures: dict[str, _Figures] = defaultdict(_Figures)
+        self._red: list[tuple[TrialId, str]] = []
+        self._troubles: dict[str, _Alike] = defaultdict(_Alike)
+        self._missing: dict[str, _Alike] = defaultdict(_Alike)
+        self._unmeasured: dict[str, _Alike] = defaultdict(_Alike)
+        self._judges = JudgeTally()
+        self._now_passing: set[str] = set()
+        self._not_passing: set[str] = set()
+
+    @property
+    def acceptable(self) -> bool:
+        """Whether an open incident passed in every trial of every candidate."""
+        return bool(self._now_passing - self._not_passing)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome; each trial is added once."""
+        verdict = item_verdict(
+            kind=outcome.kind,
+            case_status=outcome.case_status,
+            status=outcome.status,
+            baseline=outcome.variant == self._baseline,
+        )
+        self._figures[outcome.variant].add(outcome, verdict)
+        self._judges.add_outcome(outcome)
+        if verdict == "now_passes":
+            self._now_passing.add(outcome.case_id)
+        elif verdict != "passed" and outcome.variant != self._baseline:
+            self._not_passing.add(outcome.case_id)
+        if outcome.status != "passed":
+            self._note_why(outcome, verdict)
+
+    def _note_why(self, outcome: Outcome, verdict: str) -> None:
+        reason = outcome.reasons[0] if outcome.reasons else None
+        if verdict == "failed":
+            why = f": {reason.code}" if reason else ""
+            line = f"  {outcome.case_id} [{outcome.variant}-{outcome.trial}] ({outcome.kind}){why}"
+            self._red.append((outcome.trial_id, line))
+        elif outcome.status == "error":
+            self._troubles[reason.message if reason else "no reason was kept"].add(outcome)
+        elif outcome.status == "unmeasured":
+            missing = {answer.name for answer in outcome.tool_answers if answer.source == "unrecorded"}
+            for tool in missing:
+                self._missing[tool].add(outcome)
+            if not missing and reason:
+                self._unmeasured[reason.message.splitlines()[0]].add(outcome)
+
+    def text(self, variants: Sequence[str], outcomes: Sequence[Outcome] = ()) -> str:
+        """The whole summary.
+
+        Args:
+            variants: their order; those without an outcome are left out.
+            outcomes: all of them, where there is a baseline to compare with.
+
+        Raises:
+            UserError: the variants cannot be compared.
+        """
+        shown = [variant for variant in variants if variant in self._figures]
+        return "\n\n".join(block for block in self._blocks(shown, outcomes) if block)
+
+    def _blocks(self, variants: Sequence[str], outcomes: Sequence[Outcome]) -> Iterator[str]:
+        yield self._variant_table(variants)
+        if self._baseline is not None:
+            yield from _comparisons(outcomes, variants, self._baseline)
+        elif len(variants) > 1:
+            yield "No baseline is named, so nothing is compared; add --llmreplay-baseline NAME."
+        yield "\n".join(self._judges.lines())
+        yield self._regressed()
+        yield self._now_pass(variants)
+        yield self._errors()
+        yield self._not_measured()
+
+    def _variant_table(self, variants: Sequence[str]) -> str:
+        rows = []
+        for variant in variants:
+            figures = self._figures[variant]
+            name = f"{variant} (baseline)" if variant == self._baseline else variant
+            rows.append([name, *(figures.statuses[status] for status in _STATUSES), *figures.cells()])
+        usage = ["mean latency", "tokens", "USD", "live"]
+        headers = ["variant", "passed", "failed", "error", "unmeasured", "not run", *usage]
+        return tabulate(rows, headers=headers, disable_numparse=True, stralign="right", colalign=("left",))
+
+    def _regressed(self) -> str:
+        if not self._red:
+            return ""
+        lines = [line for _, line in sorted(self._red)[:_MOST_NAMES]]
+        return "\n".join(["Regressed: these must pass and do not", *lines, *_more(len(self._red))])
+
+    def _now_pass(self, variants: Sequence[str]) -> str:
+        counted = [(variant, self._figures[variant].verdicts) for variant in variants]
+        return "\n".join(
+            f"Open incidents on {variant}: {verdicts['now_passes']} now pass, "
+            f"{verdicts['known_failing']} are known and still fail"
+            for variant, verdicts in counted
+            if verdicts["now_passes"] or verdicts["known_failing"]
+        )
+
+    def _errors(self) -> str:
+        if not self._troubles:
+            return ""
+        messages = sorted(self._troubles.items(), key=lambda entry: entry[1].first or ())
+        lines = [f"  {alike.count} x {one_line(message, 200)}" for message, alike in messages[:_MOST_NAMES]]
+        return "\n".join(["Errors: trouble on the way, neither pass nor fail", *lines, *_more(len(messages))])
+
+    def _not_measured(self) -> str:
+        """Unmeasured cases by tool, with the command that would add the missing result."""
+        lines = []
+        for tool, alike in sorted(self._missing.items()):
+            case_id = alike.first[0] if alike.first else ""
+            command = shlex.join(["pytest-llmreplay", "golden", "stub", case_id, f"{tool}=JSON"])
+            count = len(alike.cases)
+            lines.append(
+                f"  {one_line(tool)}: no recorded result in {count} case(s); add one: {one_line(command, 200)}"
+            )
+        others = sorted(self._unmeasured.items(), key=lambda entry: (-entry[1].count, entry[1].first or ()))
+        lines += [f"  {alike.count} x {one_line(message, 200)}" for message, alike in others[:_MOST_NAMES]]
+        return "\n".join(["Unmeasured", *lines]) if lines else ""
+
+
+def _comparisons(outcomes: Sequence[Outcome], variants: Sequence[str], baseline: str) -> Iterator[str]:
     from pytest_llmreplay.compare import compare_outcomes
     from pytest_llmreplay.model.outcome import outcome_row
 
-    rows = [outcome_row(outcome) for outcome in view.outcomes]
-    present = {outcome.variant for outcome in view.outcomes}
-    for candidate in view.variants:
-        if candidate == view.baseline or candidate not in present or view.baseline not in present:
+    rows = [outcome_row(outcome) for outcome in outcomes]
+    present = {outcome.variant for outcome in outcomes}
+    for candidate in variants:
+        if candidate == baseline or candidate not in present or baseline not in present:
             continue
-        comparison = compare_outcomes(rows, baseline=str(view.baseline), candidate=candidate)
+        comparison = compare_outcomes(rows, baseline=baseline, candidate=candidate)
         counts: Mapping[str, Any] = comparison.counts
         table = tabulate([list(counts.values())], headers=[name.replace("_", " ") for name in counts])
         causes = [f"  {one_line(cluster.line, 200)}" for cluster in comparison.clusters[:_MOST_NAMES]]
         said = [table, printable(comparison.sentence), *causes, *_more(len(comparison.clusters))]
-        yield "\n".join([f"{view.baseline} -> {candidate}, by case", *said])
-
-
-def _regressed(view: RunView) -> str:
-    red = [outcome for outcome in view.outcomes if _verdict(view, outcome) == "failed"]
-    if not red:
-        return ""
-    lines = ["Regressed: these must pass and do not"]
-    for outcome in red[:_MOST_NAMES]:
-        why = f": {outcome.reasons[0].code}" if outcome.reasons else ""
-        lines.append(f"  {outcome.case_id} [{outcome.variant}-{outcome.trial}] ({outcome.kind}){why}")
-    return "\n".join([*lines, *_more(len(red))])
-
-
-def _now_passing(view: RunView) -> str:
-    lines = []
-    for variant in view.variants:
-        verdicts = Counter(_verdict(view, outcome) for outcome in view.outcomes if outcome.variant == variant)
-        if verdicts["now_passes"] or verdicts["known_failing"]:
-            lines.append(
-                f"Open incidents on {variant}: {verdicts['now_passes']} now pass, "
-                f"{verdicts['known_failing']} are known and still fail"
-            )
-    return "\n".join(lines)
-
-
-def _troubles(view: RunView) -> str:
-    troubled = [outcome for outcome in view.outcomes if outcome.status == "error"]
-    if not troubled:
-        return ""
-    by_message: dict[str, list[Outcome]] = defaultdict(list)
-    for outcome in troubled:
-        by_message[outcome.reasons[0].message if outcome.reasons else "no reason was kept"].append(outcome)
-    lines = ["Errors: trouble on the way, neither pass nor fail"]
-    for message, outcomes in list(by_message.items())[:_MOST_NAMES]:
-        lines.append(f"  {len(outcomes)} x {one_line(message, 200)}")
-    return "\n".join([*lines, *_more(len(by_message))])
-
-
-def _missing_results(view: RunView) -> str:
-    """Unmeasured cases by tool, with the command that would add the missing result."""
-    by_tool: dict[str, list[Outcome]] = defaultdict(list)
-    others: Counter[str] = Counter()
-    for outcome in view.outcomes:
-        if outcome.status != "unmeasured":
-            continue
-        missing = [answer.name for answer in outcome.tool_answers if answer.source == "unrecorded"]
-        for tool in dict.fromkeys(missing):
-            by_tool[tool].append(outcome)
-        if not missing and outcome.reasons:
-            others[outcome.reasons[0].message.splitlines()[0]] += 1
-    lines = []
-    for tool, outcomes in sorted(by_tool.items()):
-        cases = list(dict.fromkeys(outcome.case_id for outcome in outcomes))
-        command = shlex.join(["pytest-llmreplay", "golden", "stub", cases[0], f"{tool}=JSON"])
-        lines.append(
-            f"  {one_line(tool)}: no recorded result in {len(cases)} case(s); add one: {one_line(command, 200)}"
-        )
-    lines += [f"  {count} x {one_line(message, 200)}" for message, count in others.most_common(_MOST_NAMES)]
-    return "\n".join(["Unmeasured", *lines]) if lines else ""
-
-
-def _verdict(view: RunView, outcome: Outcome) -> str:
-    return item_verdict(
-        kind=outcome.kind,
-        case_status=outcome.case_status,
-        status=outcome.status,
-        baseline=outcome.variant == view.baseline,
-    )
+        yield "\n".join([f"{baseline} -> {candidate}, by case", *said])
 
 
 def _more(count: int) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pytest_llmreplay.config import fill_environment
 from pytest_llmreplay.model.canonical import digest
@@ -154,11 +154,19 @@ def _redacting(root: Path) -> Callable[[Conversation, Case], Conversation]:
     return redact
 
 
-def close_all(replayers: Mapping[str, Replayer]) -> Callable[[], Any]:
-    """A coroutine function that closes every replayer."""
+class Closable(Protocol):
+    """What holds connections or memory."""
+
+    async def close(self) -> None:
+        """Release them."""
+        ...
+
+
+def close_all(held: Iterable[Closable]) -> Callable[[], Any]:
+    """A coroutine function that closes all of them."""
 
     async def close() -> None:
-        for replayer in replayers.values():
-            await replayer.close()
+        for one in held:
+            await one.close()
 
     return close

@@ -22,6 +22,8 @@ from pytest_llmreplay.session.plan import PlannedTrial
 # What is under way is paid for; a request ends within its time-out, which is a minute unless a variant says otherwise.
 _SECONDS_TO_FINISH = 60.0
 _RUN_AHEAD = 4
+# Finished trials are handed out together, after the requests that their answers made room for were sent.
+_HAND_OUT_AFTER_S = 0.01
 
 
 class Engine(Protocol):
@@ -50,6 +52,8 @@ class LocalEngine:
     Args:
         run: replays one trial; never raises.
         window: most trials under way at once.
+        commit: keeps what finished trials came to and returns what is handed out in their place; when it raises, so
+            does asking for them.
         cleanup: called in the event loop at the end.
     """
 
@@ -58,17 +62,23 @@ class LocalEngine:
         run: Callable[[PlannedTrial], Awaitable[Trial]],
         *,
         window: int,
+        commit: Callable[[Sequence[tuple[PlannedTrial, Trial]]], Sequence[Trial]],
         cleanup: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         self._run = run
         self._window = window
+        self._most_unclaimed = window * _RUN_AHEAD
+        self._commit = commit
         self._cleanup = cleanup
         self._queue: deque[PlannedTrial] = deque()
         self._urgent: deque[PlannedTrial] = deque()
-        self._wanted: Counter[PlannedTrial] = Counter()
+        self._wanted_again: Counter[PlannedTrial] = Counter()
+        self._jumped: set[PlannedTrial] = set()
         self._results: dict[PlannedTrial, Future[Trial]] = {}
         self._started: set[PlannedTrial] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._finished: list[tuple[PlannedTrial, Trial]] = []
+        self._waiting: list[Future[Trial]] = []
         self._unclaimed = 0
         self._stopping = False
         self._lock = threading.Lock()
@@ -79,10 +89,10 @@ class LocalEngine:
     def plan(self, trials: Sequence[PlannedTrial]) -> None:
         """Announce the selected trials; they start at once."""
         with self._lock:
-            for trial in trials:
-                if trial not in self._wanted:
-                    self._queue.append(trial)
-                self._wanted[trial] += 1
+            for trial, wanted in Counter(trials).items():
+                self._queue.append(trial)
+                if wanted > 1:
+                    self._wanted_again[trial] += wanted - 1
         self._loop.call_soon_threadsafe(self._fill)
 
     def result(self, trial: PlannedTrial) -> Trial:
@@ -95,9 +105,11 @@ class LocalEngine:
             if self._stopping and trial not in self._results:
                 raise NotRun("the run was stopped before this trial started", code="interrupted")
             future = self._results.setdefault(trial, Future())
-            if trial not in self._started:
+            is_started = trial in self._started
+            if not is_started:
                 self._urgent.append(trial)
-        self._loop.call_soon_threadsafe(self._fill)
+        if not is_started:
+            self._loop.call_soon_threadsafe(self._fill)
         finished = future.result()
         self._claimed(trial)
         return finished
@@ -126,12 +138,17 @@ class LocalEngine:
             task.cancel()
 
     def _claimed(self, trial: PlannedTrial) -> None:
+        resume = False
         with self._lock:
-            self._wanted[trial] -= 1
-            if self._wanted[trial] <= 0 and self._results.pop(trial, None) is not None:
+            if self._wanted_again[trial] > 0:
+                self._wanted_again[trial] -= 1
+            elif self._results.pop(trial, None) is not None:
                 self._started.discard(trial)
                 self._unclaimed -= 1
-        self._loop.call_soon_threadsafe(self._fill)
+                # Where tests hold the engine up, it is woken for many trials at once and not for every one.
+                resume = self._unclaimed == self._most_unclaimed // 2
+        if resume:
+            self._loop.call_soon_threadsafe(self._fill)
 
     def _fill(self) -> None:
         with self._lock:
@@ -144,29 +161,50 @@ class LocalEngine:
                 self._results.setdefault(trial, Future())
                 task = self._loop.create_task(self._work(trial))
                 self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                task.add_done_callback(self._ended)
 
     def _next(self) -> PlannedTrial | None:
         while self._urgent:
             trial = self._urgent.popleft()
-            if trial not in self._started:
+            if trial in self._results and trial not in self._started:
+                self._jumped.add(trial)
                 return trial
-        while self._queue and self._unclaimed < self._window * _RUN_AHEAD:
+        while self._queue and self._unclaimed < self._most_unclaimed:
             trial = self._queue.popleft()
-            if trial not in self._started and self._wanted[trial] > 0:
+            if trial not in self._jumped:
                 return trial
+            self._jumped.discard(trial)
         return None
 
     async def _work(self, trial: PlannedTrial) -> None:
         future = self._results[trial]
         try:
-            future.set_result(await self._run(trial))
+            finished = await self._run(trial)
         except BaseException as error:
             future.set_exception(error)
             if not isinstance(error, Exception):
                 raise
-        finally:
-            self._loop.call_soon(self._fill)
+            return
+        if not self._finished:
+            self._loop.call_later(_HAND_OUT_AFTER_S, self._hand_out)
+        self._finished.append((trial, finished))
+        self._waiting.append(future)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._fill()
+
+    def _hand_out(self) -> None:
+        finished, self._finished = self._finished, []
+        waiting, self._waiting = self._waiting, []
+        try:
+            kept = self._commit(finished)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it belongs to whoever waits for these trials)
+            for future in waiting:
+                future.set_exception(error)
+            return
+        for future, trial in zip(waiting, kept, strict=True):
+            future.set_result(trial)
 
     async def _finish(self) -> None:
         with self._lock:
@@ -178,4 +216,5 @@ class LocalEngine:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        self._hand_out()
         await self._cleanup()

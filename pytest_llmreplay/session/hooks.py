@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llmreplay.compare.ratchet import ItemVerdict, exit_code
 from pytest_llmreplay.model.errors import UserError
-from pytest_llmreplay.model.outcome import outcome_row
 from pytest_llmreplay.model.trial import Trial
-from pytest_llmreplay.report.gating import LEFT_TO_THE_GATE
-from pytest_llmreplay.report.junit import trial_properties
 from pytest_llmreplay.report.text import printable
-from pytest_llmreplay.session.gating import GateResult, gate_exit_code
-from pytest_llmreplay.session.host import Host, gravity
 from pytest_llmreplay.session.interrupts import on_next_interrupt
 from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, error_text, finished_trial
 from pytest_llmreplay.session.options import settings_from
-from pytest_llmreplay.session.plan import PlannedTrial
-from pytest_llmreplay.session.planning import plan_text
+from pytest_llmreplay.session.plan import PlannedTrial, gravity
 from pytest_llmreplay.session.session import ReplaySession
-from pytest_llmreplay.session.sharing import EngineServer, RemoteEngine
-from pytest_llmreplay.session.summary import write_gate, write_summary
 from pytest_llmreplay.store.cases import is_case_file
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.session.gating import GateResult
+    from pytest_llmreplay.session.host import Host
+    from pytest_llmreplay.session.sharing import EngineServer
 
 _HOOKS = "llmreplay-hooks"
 _FIXTURE = "llmreplay_trial"
@@ -38,10 +36,10 @@ _EXPECTED = {
 
 @dataclass(slots=True)
 class _Verdicts:
-    """What the items came to; `foreign_failures` counts red tests that are none of ours."""
+    """What items came to, each word once; `foreign_failures` counts red tests that are none of ours."""
 
-    candidates: list[ItemVerdict] = field(default_factory=list)
-    baselines: list[ItemVerdict] = field(default_factory=list)
+    candidates: set[ItemVerdict] = field(default_factory=set)
+    baselines: set[ItemVerdict] = field(default_factory=set)
     foreign_failures: int = 0
 
 
@@ -69,6 +67,10 @@ class ReplayHooks:
         """
         if self._session is None:
             self._session = ReplaySession(settings_from(self._config))
+            if not self._is_worker and not self._config.option.collectonly:
+                from pytest_llmreplay.session.ways import import_ahead
+
+                import_ahead(self._session.variants.values(), self._session.settings)
         return self._session
 
     def start_host(self) -> Host:
@@ -78,12 +80,16 @@ class ReplayHooks:
             UserError: a target cannot be set up.
         """
         if self.host is None:
-            self.host = Host(self.session.settings, self.session.variants)
+            from pytest_llmreplay.session.host import Host
+
+            self.host = Host(self.session.settings, self.session.variants, self.session.power)
         return self.host
 
     def worker_address(self) -> dict[str, Any]:
         """Where workers find the engine, which starts with the first one that asks."""
         if self._server is None:
+            from pytest_llmreplay.session.sharing import EngineServer
+
             self._server = EngineServer(self.start_host)
         return self._server.address
 
@@ -99,10 +105,17 @@ class ReplayHooks:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Start replaying what was selected."""
         planned = [trial for trial in map(planned_trial, session.items) if trial is not None]
-        if not planned or self._config.option.collectonly:
+        if not planned:
+            return
+        # Modules and items live until the end; looking through them for garbage again and again costs more than a tenth
+        # of a session.
+        gc.freeze()
+        if self._config.option.collectonly:
             return
         try:
             if self.session.settings.plan_only:
+                from pytest_llmreplay.session.planning import plan_text
+
                 self._plan = plan_text(planned, self.session)
                 if self._is_worker:
                     self._config.workeroutput["llmreplay_plan"] = self._plan  # type: ignore[attr-defined]
@@ -130,6 +143,8 @@ class ReplayHooks:
         planned = planned_trial(item)
         if planned is not None and report.when != "teardown":
             self._apply_ratchet(item, call, report, planned)
+        if isinstance(item, GoldenItem):
+            _keep_less(item, report)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -138,9 +153,12 @@ class ReplayHooks:
         if ours is None:
             self._verdicts.foreign_failures += report.failed
             return
-        (self._verdicts.baselines if ours["baseline"] else self._verdicts.candidates).append(ours["verdict"])
+        (self._verdicts.baselines if ours["baseline"] else self._verdicts.candidates).add(ours["verdict"])
         if ours["own_assertion"] and self.host is not None:
             self.host.add_own_assertion(tuple(ours["trial"]), ours["own_assertion"])
+        if not self._is_worker:
+            # pytest keeps every report until the end, and nobody asks for this again.
+            del report.llmreplay
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -174,6 +192,8 @@ class ReplayHooks:
             terminalreporter.section("llmreplay plan", sep="=")
             terminalreporter.write_line(self._plan)
         if self.host is not None:
+            from pytest_llmreplay.session.summary import write_gate, write_summary
+
             write_summary(terminalreporter, self.host, self.session.settings)
             write_gate(terminalreporter, self._gate, self._gate_problem)
 
@@ -182,6 +202,8 @@ class ReplayHooks:
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if self.host is None or self.session.policy is None or not ended:
             return None
+        from pytest_llmreplay.session.gating import gate_exit_code
+
         try:
             self._gate = self.host.decide(self.session.policy)
         except UserError as error:
@@ -212,7 +234,11 @@ class ReplayHooks:
 
     def _engine(self) -> Any:
         address = getattr(self._config, "workerinput", {}).get("llmreplay")
-        return self.start_host() if address is None else RemoteEngine(address)
+        if address is None:
+            return self.start_host()
+        from pytest_llmreplay.session.sharing import RemoteEngine
+
+        return RemoteEngine(address)
 
     def _apply_ratchet(
         self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, planned: PlannedTrial
@@ -229,11 +255,16 @@ class ReplayHooks:
             report.outcome = "skipped"
             report.wasxfail = _EXPECTED[verdict].format(variant=planned.variant)
         elif report.failed and self.session.left_to_the_gate(verdict) and (asserted or not own):
+            from pytest_llmreplay.report.gating import LEFT_TO_THE_GATE
+
             report.outcome = "skipped"
             report.wasxfail = LEFT_TO_THE_GATE
         elif report.failed and report.when == "call" and verdict in _EXPECTED:
             verdict = "failed"
         if isinstance(item, GoldenItem) and item.trial is not None and getattr(self._config.option, "xmlpath", None):
+            from pytest_llmreplay.model.outcome import outcome_row
+            from pytest_llmreplay.report.junit import trial_properties
+
             # JUnit takes the properties of the item's last report.
             item.user_properties.extend(trial_properties(outcome_row(item.trial.outcome)))
         message = str(call.excinfo.value) if own and asserted and call.excinfo is not None else None
@@ -302,6 +333,15 @@ def planned_trial(item: pytest.Item) -> PlannedTrial | None:
     parameters = getattr(getattr(item, "callspec", None), "params", {})
     planned = parameters.get(_FIXTURE)
     return planned if isinstance(planned, PlannedTrial) else None
+
+
+def _keep_less(item: GoldenItem, report: pytest.TestReport) -> None:
+    """Pytest keeps every item and report until the end: what a trial came to is on the disk, and keywords repeat."""
+    if report.when == "teardown":
+        item.trial = None
+    if item.keywords_reported != report.keywords:
+        item.keywords_reported = report.keywords
+    report.keywords = item.keywords_reported
 
 
 def _is_assertion(error: BaseException) -> bool:

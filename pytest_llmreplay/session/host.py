@@ -7,38 +7,40 @@ import os
 import platform
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from pytest_llmreplay.compare.policy import GatePolicy
 from pytest_llmreplay.config import load_environment
-from pytest_llmreplay.model.case import Case, Severity
-from pytest_llmreplay.model.errors import NotWritten
-from pytest_llmreplay.model.outcome import Outcome, Reason
+from pytest_llmreplay.model.case import Case
+from pytest_llmreplay.model.errors import NotRun, NotWritten
+from pytest_llmreplay.model.outcome import Outcome, Reason, outcome_row
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import CallableTarget, ModelTarget, Variant
 from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.session.compose import Workshop, build_replayers, close_all
 from pytest_llmreplay.session.engine import LocalEngine
-from pytest_llmreplay.session.gating import GateResult, decide_on_all
-from pytest_llmreplay.session.keeping import NOT_WRITTEN, not_kept, start_run
+from pytest_llmreplay.session.judging import TrialJudge, build_judging
+from pytest_llmreplay.session.keeping import KeptOutcomes, start_run
 from pytest_llmreplay.session.options import Settings
-from pytest_llmreplay.session.plan import PlannedTrial
-from pytest_llmreplay.session.trials import TrialRunner
+from pytest_llmreplay.session.plan import PlannedTrial, gravity
+from pytest_llmreplay.session.power import Power
+from pytest_llmreplay.session.trials import Earlier, TrialRunner
 from pytest_llmreplay.session.ways import way_to
-from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, read_baseline
+from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, origins_of, read_baseline
 from pytest_llmreplay.store.recordings import RecordingStore
 from pytest_llmreplay.store.runs import RunStore
 
 if TYPE_CHECKING:
+    from pytest_llmreplay.compare.policy import GatePolicy
+    from pytest_llmreplay.session.gating import GateResult
     from pytest_llmreplay.session.resolving import Resolver
 
 # While one window of requests is under way, the next one is made ready and waits at the gate.
 _WINDOWS = 2
-_SEVERITIES = get_args(Severity)
 _NAMED_PACKAGES = ("pytest-llmreplay", "pytest", "litellm", "pyarrow", "aiohttp", "xllamacpp")
 
 
@@ -48,21 +50,22 @@ class Host:
     Args:
         settings: what the session was asked to do.
         variants: the variants by name.
+        power: the judge, and whether its verdicts count.
 
     Raises:
-        UserError: a target cannot be set up, or the state folder cannot be written.
+        UserError: a target or the judge cannot be set up, or the state folder cannot be written.
     """
 
-    def __init__(self, settings: Settings, variants: Mapping[str, Variant]) -> None:
+    def __init__(self, settings: Settings, variants: Mapping[str, Variant], power: Power) -> None:
         self.notices: list[str] = []
+        self.variants = variants
+        self._power = power
         self._resolver: Resolver | None = None
         self._resolving = threading.Lock()
         environment = self._environment = load_environment(settings.environment)
         store = RunStore(settings.state, self.notices.append)
         store.seal_abandoned()
-        self._recordings = RecordingStore(
-            settings.state / "recordings", settings.cassettes, on_notice=self.notices.append
-        )
+        self._recordings = RecordingStore(settings.recordings, settings.cassettes, on_notice=self.notices.append)
         self._recordings.seal_abandoned()
         self._budget = Budget(max_cost_usd=settings.max_cost_usd, max_tokens=settings.max_tokens)
         workshop = Workshop(
@@ -75,22 +78,24 @@ class Host:
             notice=self.notices.append,
         )
         replayers = build_replayers(variants, workshop)
-        info = run_info(settings, variants, environment.digest)
+        judging = None if power.judge is None else build_judging(power.judge, workshop)
+        judge = TrialJudge(judging, power, settings.root, self.notices.append)
+        info = run_info(settings, variants, environment.digest) | {"judge": judge_info(settings, power)}
         measured = _measured(store, settings.resume)
         self._run = start_run(store, settings, info, self.notices.append)
+        self._kept = KeptOutcomes(self._run, self._budget.stop)
         self._settings = settings
         self._accepted = read_baseline(settings.accepted)[1] if settings.baseline == ACCEPTED else []
-        self._runner = TrialRunner(
-            variants, replayers, environment, settings.root, self._keep, measured, self._accepted, self._with_text
-        )
-        self.variants = variants
-        self._planned: dict[PlannedTrial, None] = {}
+        earlier = Earlier(measured, self._accepted)
+        self._runner = TrialRunner(variants, replayers, environment, settings.root, earlier, judge, self._with_text)
+        self._planned: list[PlannedTrial] = []
+        self._stopped: list[PlannedTrial] = []
         self._closed = False
-        self.outcomes: dict[tuple[str, str, int], Outcome] = {}
         self.engine = LocalEngine(
             self._replay,
             window=_WINDOWS * max(window_of(variant) for variant in variants.values()),
-            cleanup=close_all(replayers),
+            commit=self._kept.add_finished,
+            cleanup=close_all([*replayers.values(), judge]),
         )
 
     @property
@@ -105,7 +110,7 @@ class Host:
 
     def plan(self, trials: Sequence[PlannedTrial]) -> None:
         """Announce the selected trials to the engine."""
-        self._planned.update(dict.fromkeys(trials))
+        self._planned.extend(trials)
         self.engine.plan(sorted(trials, key=gravity) if self._settings.critical_first else trials)
 
     def result(self, trial: PlannedTrial) -> Trial:
@@ -114,14 +119,26 @@ class Host:
         Raises:
             NotRun: the run was stopped first.
         """
-        self._planned.setdefault(trial)
-        return self.engine.result(trial)
+        try:
+            return self.engine.result(trial)
+        except NotRun:
+            self._stopped.append(trial)
+            raise
+
+    @property
+    def replayed_any(self) -> bool:
+        """Whether the run has any outcome."""
+        return len(self._kept) > 0
+
+    def outcomes(self, columns: Collection[str]) -> Iterator[Outcome]:
+        """The outcomes of the run, one after the other, with these fields at least; nobody keeps them."""
+        return self._kept.outcomes(columns)
 
     def compared(self) -> list[Outcome]:
-        """The outcomes of the run, with those of the accepted baseline where it is the one to compare with."""
-        outcomes = sorted(self.outcomes.values(), key=lambda outcome: outcome.trial_id)
-        digests = {outcome.case_id: outcome.case_digest for outcome in outcomes}
-        accepted, changed = as_baseline(self._accepted, digests)
+        """All outcomes of the run, with those of the accepted baseline where it is the one to compare with."""
+        outcomes = sorted(self._kept.outcomes(), key=lambda outcome: outcome.trial_id)
+        compared = origins_of(map(outcome_row, outcomes)) if self._accepted else {}
+        accepted, changed = as_baseline(self._accepted, compared)
         if changed:
             self.notices.append(f"{len(changed)} cases have changed since they were accepted, such as {changed[0]}")
         return [*accepted, *outcomes]
@@ -132,6 +149,8 @@ class Host:
         Raises:
             UserError: the variants cannot be compared, or waivers or golden files have a mistake.
         """
+        from pytest_llmreplay.session.gating import decide_on_all
+
         return decide_on_all(
             policy,
             self.compared(),
@@ -139,6 +158,7 @@ class Host:
             run=self._run.info,
             planned=self._planned,
             replay=self._replayed_again,
+            calibrations=self._power.calibrations,
         )
 
     def _replayed_again(self, trials: Sequence[PlannedTrial]) -> list[Outcome]:
@@ -161,10 +181,10 @@ class Host:
         if self._closed:
             return
         self._closed = True
-        for planned in self._planned:
-            if (planned.case_id, planned.variant, planned.trial) not in self.outcomes:
-                self._keep(self._runner.blank(planned))
-        ended = {"ended_at": datetime.now(UTC).isoformat(timespec="seconds"), "trials": len(self.outcomes)}
+        planned = chain(self._planned, self._stopped)
+        for missing in dict.fromkeys(p for p in planned if (p.case_id, p.variant, p.trial) not in self._kept):
+            self._kept.add(self._runner.blank(missing))
+        ended = {"ended_at": datetime.now(UTC).isoformat(timespec="seconds"), "trials": len(self._kept)}
         for name, end in (("recordings", self._recordings.close), ("run", lambda: self._run.seal(ended))):
             try:
                 end()
@@ -174,10 +194,10 @@ class Host:
 
     def add_own_assertion(self, trial_id: tuple[str, str, int], message: str) -> None:
         """Add a test's own failed assertion to the outcome of its trial."""
-        outcome = self.outcomes.get(trial_id)
+        outcome = self._kept.outcome(trial_id)
         if outcome is not None and outcome.status in ("passed", "failed", "unmeasured"):
             reason = Reason("own_assertion", "own_assertion", message)
-            self._keep(replace(outcome, status="failed", reasons=(*outcome.reasons, reason)))
+            self._kept.add(replace(outcome, status="failed", reasons=(*outcome.reasons, reason)))
 
     def _with_text(self, case: Case) -> Case:
         with self._resolving:
@@ -194,18 +214,6 @@ class Host:
     async def _replay(self, planned: PlannedTrial) -> Trial:
         return await self._runner.run(planned)
 
-    def _keep(self, outcome: Outcome) -> Outcome:
-        """Write an outcome to the run; what is left of it when it cannot be written."""
-        try:
-            self._run.add(outcome)
-        except NotWritten as error:
-            outcome = not_kept(outcome, error)
-        self.outcomes[outcome.trial_id] = outcome
-        if outcome.reasons and outcome.reasons[0].code == NOT_WRITTEN:
-            # What is answered from here on would be paid for and lost.
-            self._budget.stop(f"the run was stopped: {outcome.reasons[0].message}", code=NOT_WRITTEN)
-        return outcome
-
 
 def _measured(store: RunStore, resume: str | None) -> dict[tuple[str, str, int], Outcome]:
     """The outcomes of the run to go on with that need no second replay: trouble and what was never run do."""
@@ -213,12 +221,6 @@ def _measured(store: RunStore, resume: str | None) -> dict[tuple[str, str, int],
         return {}
     _, outcomes = store.load(resume)
     return {outcome.trial_id: outcome for outcome in outcomes if outcome.status not in ("error", "not_run")}
-
-
-def gravity(trial: PlannedTrial) -> int:
-    """The place of a trial where the gravest go first, from 0."""
-    severity = trial.entry.severity
-    return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
 
 
 def window_of(variant: Variant) -> int:
@@ -241,17 +243,35 @@ def run_info(settings: Settings, variants: Mapping[str, Variant], environment_di
     }
 
 
+def judge_info(settings: Settings, power: Power) -> dict[str, Any] | None:
+    """What a run says of its judge; None when nobody judges."""
+    if power.judge is None or settings.judge is None:
+        return None
+    return {
+        "file": _shown(settings.judge, settings.root),
+        "digest": power.judge.digest,
+        "model": power.judge.target.model,
+        "via": way_to(power.judge.target),
+        "when": power.judge.when,
+        "votes": power.judge.votes,
+        "scoring": power.judge.scoring,
+    }
+
+
 def _variant_info(variant: Variant, root: Path) -> dict[str, Any]:
-    file = Path(variant.file)
     target = variant.target
     return {
-        "file": file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file),
+        "file": _shown(Path(variant.file), root),
         "digest": variant.digest,
         "target": target.type,
         "model": getattr(target, "model", None),
         "via": way_to(target) if isinstance(target, ModelTarget) else None,
         "function": target.function if isinstance(target, CallableTarget) else None,
     }
+
+
+def _shown(file: Path, root: Path) -> str:
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
 
 
 def _versions() -> dict[str, str]:

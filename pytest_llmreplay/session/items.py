@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,7 @@ class GoldenItem(pytest.Item):
         super().__init__(**kwargs)
         self.planned = planned
         self.trial: Trial | None = None
+        self.keywords_reported: Mapping[str, Any] | None = None
         entry = planned.entry
         self.add_marker(case_mark(entry.severity, entry.status, planned.variant))
         if entry.tags:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
+from pytest_llmreplay.model.case import Severity
 from pytest_llmreplay.store.cases import CaseEntry
 
 _FIRST_CONFIRMING = 1_000_001
+_SEVERITIES = get_args(Severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +35,9 @@ class PlannedTrial:
     def confirming(self, count: int) -> list[PlannedTrial]:
         """Fresh trials of the same case and variant, with numbers that no trial of a run has."""
         return [replace(self, trial=_FIRST_CONFIRMING + number, confirms=True) for number in range(count)]
+
+
+def gravity(trial: PlannedTrial) -> int:
+    """The place of a trial where the gravest go first, from 0."""
+    severity = trial.entry.severity
+    return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)

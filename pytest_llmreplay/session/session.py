@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmreplay.compare.ratchet import ItemVerdict, item_verdict
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import TracesTarget
-from pytest_llmreplay.report.gating import left_to_the_gate
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.session.variants import load_policy, load_variants
@@ -17,6 +18,7 @@ from pytest_llmreplay.store.cases import BadRow, CaseEntry, golden_files, read_i
 
 if TYPE_CHECKING:
     from pytest_llmreplay.session.engine import Engine
+    from pytest_llmreplay.session.power import Power
 
 RUNNING_STATUSES = ("open", "fixed")
 
@@ -33,6 +35,17 @@ class ReplaySession:
         self.variants = load_variants(settings)
         self.policy = None if settings.gate is None else load_policy(settings)
         self.engine: Engine | None = None
+
+    @cached_property
+    def power(self) -> Power:
+        """Who judges, and whether it counts.
+
+        Raises:
+            UserError: a mistake in the judge's file, its calibrations or the gate.
+        """
+        from pytest_llmreplay.session.power import load_power
+
+        return load_power(self.settings, dt.datetime.now(dt.UTC).date())
 
     def planned_in(self, path: Path) -> Iterator[PlannedTrial | BadRow]:
         """The trials of a suite, sorted by case, variant and trial; rows that are no case as they are met.
@@ -86,7 +99,11 @@ class ReplaySession:
 
     def left_to_the_gate(self, verdict: ItemVerdict) -> bool:
         """Whether a red item is only counted, because the policy decides by the statistics alone."""
-        return self.policy is not None and left_to_the_gate(self.policy, verdict)
+        if self.policy is None:
+            return False
+        from pytest_llmreplay.report.gating import left_to_the_gate
+
+        return left_to_the_gate(self.policy, verdict)
 
     def is_baseline(self, variant: str) -> bool:
         """Whether a variant is the baseline."""

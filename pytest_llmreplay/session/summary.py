@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmreplay.compare.ratchet import accept
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.fence import fenced_on_github
 from pytest_llmreplay.report.paint import Screen
-from pytest_llmreplay.report.summary import RunView, summary_text
+from pytest_llmreplay.report.summary import RunSummary
 from pytest_llmreplay.report.text import one_line
-from pytest_llmreplay.session.gating import GateResult
-from pytest_llmreplay.session.host import Host
-from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.store.baseline import ACCEPTED
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.session.gating import GateResult
+    from pytest_llmreplay.session.host import Host
+    from pytest_llmreplay.session.options import Settings
 
 _MOST_NOTICES = 5
 
 
 def write_summary(reporter: pytest.TerminalReporter, host: Host, settings: Settings) -> None:
     """Print what the run came to, where it is kept and what to do next."""
-    outcomes = host.compared()
-    if not outcomes:
+    if not host.replayed_any:
         return
+    compared = [] if settings.baseline is None else host.compared()
+    summary = RunSummary(settings.baseline)
+    for outcome in compared or host.outcomes(RunSummary.COLUMNS):
+        summary.add(outcome)
     names = [ACCEPTED, *host.variants] if settings.baseline == ACCEPTED else list(host.variants)
-    variants = [name for name in names if any(outcome.variant == name for outcome in outcomes)]
     reporter.section("llmreplay", sep="=")
     try:
-        reporter.write_line(fenced_on_github(summary_text(RunView(outcomes, variants, settings.baseline))))
+        reporter.write_line(summary.text(names, compared))
     except UserError as error:
         reporter.write_line(f"The variants cannot be compared: {error}")
     reporter.write_line("")
@@ -41,7 +45,7 @@ def write_summary(reporter: pytest.TerminalReporter, host: Host, settings: Setti
     folder = host.run_folder
     shown = folder.relative_to(settings.root) if folder.is_relative_to(settings.root) else folder
     reporter.write_line(f"run {host.run_id}: {shown}")
-    if accept([outcome for outcome in outcomes if outcome.variant != settings.baseline]):
+    if summary.acceptable:
         reporter.write_line(f"next: pytest-llmreplay baseline accept {host.run_id}")
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pytest_llmreplay.compare.policy import GatePolicy
 from pytest_llmreplay.config import load_variant, read_yaml
-from pytest_llmreplay.config.gate import load_gate
 from pytest_llmreplay.model.errors import Problems, UserError, did_you_mean
 from pytest_llmreplay.model.variant import Variant
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.store.baseline import ACCEPTED
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.compare.policy import GatePolicy
 
 
 def load_variants(settings: Settings) -> dict[str, Variant]:
@@ -50,6 +52,8 @@ def load_policy(settings: Settings) -> GatePolicy:
     Raises:
         UserError: the file has a mistake, or no baseline is named to compare with.
     """
+    from pytest_llmreplay.config.gate import load_gate
+
     if settings.gate is None or settings.baseline is None:
         raise UserError("a gate compares with a baseline", key="--llmreplay-gate", fix="add --llmreplay-baseline NAME")
     return load_gate(settings.gate)

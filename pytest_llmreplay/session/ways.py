@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
 
 from pytest_llmreplay.config import fill_environment
+from pytest_llmreplay.judge.judging import Abilities
 from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.model.judge import Judge
 from pytest_llmreplay.model.ports import Provider
-from pytest_llmreplay.model.variant import ModelTarget
-from pytest_llmreplay.providers.prices import listed_providers
+from pytest_llmreplay.model.variant import ModelTarget, Variant
+from pytest_llmreplay.providers.prices import follows_schemas, listed_providers
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.session.options import Settings
 
 Way = Literal["local", "openai", "litellm"]
 
@@ -32,6 +38,23 @@ def way_to(target: ModelTarget) -> Way:
     if target.api_base is None:
         return "litellm"
     return "openai" if prefix in _COMPATIBLE or not slash or prefix not in listed_providers() else "litellm"
+
+
+def import_ahead(variants: Iterable[Variant], settings: Settings) -> None:
+    """Import in the background, while pytest collects, what a request will surely need and takes seconds to import.
+
+    Where anything is recorded, everything may be, so that nothing needs to be imported.
+    """
+    if settings.record == "none" or settings.plan_only:
+        return
+    if not any(isinstance(v.target, ModelTarget) and way_to(v.target) == "litellm" for v in variants):
+        return
+    from pytest_llmreplay.store.recordings import RecordingStore
+
+    if settings.record == "all" or not RecordingStore(settings.recordings, settings.cassettes).has_files:
+        from pytest_llmreplay.providers.litellm import load_in_background
+
+        load_in_background()
 
 
 def build_provider(target: ModelTarget) -> Provider:
@@ -58,3 +81,10 @@ def build_provider(target: ModelTarget) -> Provider:
     if base is None:
         raise UserError(f"'{target.model}' asked directly needs an endpoint", key="target.api_base")
     return OpenAIProvider(target, model=name if compatible else target.model, api_base=base)
+
+
+def abilities_of(judge: Judge) -> Abilities:
+    """What the way to a judge's model offers, as far as it is known without asking; `structured` in its file wins."""
+    direct = way_to(judge.target) in ("local", "openai")
+    structured = direct or follows_schemas(judge.target.model)
+    return Abilities(structured if judge.structured is None else judge.structured, seed=direct)

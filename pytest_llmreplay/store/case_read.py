@@ -20,7 +20,7 @@ from pytest_llmreplay.store.utf8 import restored
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_KEPT_ROW_GROUPS = 4
+_KEPT_ROW_GROUPS = 2
 
 
 class BadCase(InfrastructureError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar, get_args
 
 from pytest_llmreplay.model.case import (
@@ -79,7 +80,6 @@ def case_from_row(row: Mapping[str, Any]) -> Case:
     version = whole(row, "schema_version", SCHEMA_VERSION)
     if version > SCHEMA_VERSION:
         raise FieldError("schema_version", f"is {version}, newer than this program knows ({SCHEMA_VERSION})")
-    tools = row.get("tools")
     words: dict[str, Any] = {name: word(row, name) for name in WORDS}
     texts: dict[str, Any] = {name: text(row, name) for name in _OPTIONAL_TEXTS}
     documents: dict[str, Any] = {name: _document(row, name) for name in JSON_COLUMNS}
@@ -94,7 +94,7 @@ def case_from_row(row: Mapping[str, Any]) -> Case:
         messages=messages,
         turn=turn,
         tags=_texts(row, "tags"),
-        tools=None if tools is None else _each(row, "tools", _tool),
+        tools=_tools(row),
         steps=_each(row, "steps", _step),
         recorded_results=_each(row, "recorded_results", _result),
         weight=_number(row, "weight", 1.0),
@@ -214,6 +214,22 @@ def _call(row: Mapping[str, Any]) -> ToolCall:
     if name is None:
         raise FieldError("name", "is missing")
     return ToolCall(text(row, "id"), name, text(row, "arguments") or "")
+
+
+def _tools(row: Mapping[str, Any]) -> tuple[Tool, ...] | None:
+    values = row.get("tools")
+    if values is None:
+        return None
+    try:
+        return _read_tools(tuple(tuple(value.items()) for value in values))
+    except (TypeError, AttributeError):
+        return _each(row, "tools", _tool)
+
+
+@lru_cache(maxsize=256)
+def _read_tools(items: tuple[tuple[tuple[str, Any], ...], ...]) -> tuple[Tool, ...]:
+    """Tools, once for all cases that share them, as the cases of a suite mostly do."""
+    return _each({"tools": [dict(item) for item in items]}, "tools", _tool)
 
 
 def _tool(row: Mapping[str, Any]) -> Tool:

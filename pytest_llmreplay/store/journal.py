@@ -10,7 +10,8 @@ import json
 import os
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +20,7 @@ from pytest_llmreplay.store.atomic import reason_of, sync, writing
 from pytest_llmreplay.store.locks import try_lock
 
 FSYNC_DELAY_S = 0.05
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
 TORN = "{}: the last record was torn when its process ended, and is left out"
 
 
@@ -72,20 +74,32 @@ class Journal:
         Raises:
             UserError: the disk is full or failed; the record does not count and the file holds no part of it.
         """
-        line = encode_record(record)
+        return self.append_all([record])[0]
+
+    def append_all(self, records: Iterable[Mapping[str, Any]]) -> list[int]:
+        """`append` for several records at once: either all of them count or none.
+
+        Returns:
+            Where each record begins in the file, in bytes.
+
+        Raises:
+            UserError: the disk is full or failed; the file holds no part of them.
+        """
+        lines = [encode_record(record) for record in records]
         with self._lock, writing(self.path):
             if self._trouble is not None:
                 raise self._trouble
             start = self._end
             try:
-                _write_all(self._file, line, start)
+                _write_all(self._file, b"".join(lines), start)
             except OSError:
                 with contextlib.suppress(OSError):
                     os.ftruncate(self._file, start)
                 raise
-            self._end = start + len(line)
+            starts = list(accumulate(map(len, lines), initial=start))
+            self._end = starts.pop()
             self._sync_soon()
-        return start
+        return starts
 
     def read_at(self, offset: int) -> dict[str, Any] | None:
         """The record that begins at this offset, or None when there is no sound one."""
@@ -173,7 +187,7 @@ def sound_records(file: BinaryIO, path: Path, on_notice: Callable[[str], None]) 
 
 def encode_record(record: Mapping[str, Any]) -> bytes:
     """The line of a record."""
-    body = json.dumps(record, separators=(",", ":")).encode("ascii")
+    body = _encoded(record).encode("ascii")
     return b"%08x %s\n" % (zlib.crc32(body), body)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,7 @@ from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus, Reason
 from pytest_llmreplay.model.trajectory import Divergence, ToolAnswer
 from pytest_llmreplay.store.case_schema import KIND_KEY, VERSION_KEY
 from pytest_llmreplay.store.parquet import open_parquet, plain_rows, reading, table_of, write_tables
+from pytest_llmreplay.store.verdicts import verdict_from_record, verdict_to_record, verdict_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 OUTCOMES = b"outcomes"
 OUTCOMES_VERSION = 1
 
+NEEDED = ("case_id", "variant", "trial", "status")
+"""The fields that no outcome can do without."""
+
 _ROW_GROUP_ROWS = 4096
+# Rows as Python objects take many times the memory of the table that is made of them.
+_BATCH_ROWS = 256
 _FIELDS = tuple(Outcome.__dataclass_fields__)
 
 
@@ -50,6 +56,12 @@ def outcome_schema() -> pa.Schema:
         "diagnostics": pa.map_(text, real),
         "tags": pa.list_(text),
         "weight": real,
+        "verdict": verdict_type(),
+        "judge_calls": whole,
+        "judge_live_calls": whole,
+        "judge_input_tokens": whole,
+        "judge_output_tokens": whole,
+        "judge_cost_usd": real,
     }
     return pa.schema(
         [(name, special.get(name, text)) for name in _FIELDS],
@@ -67,6 +79,7 @@ def outcome_to_record(outcome: Outcome) -> dict[str, Any]:
     record["divergence"] = None if outcome.divergence is None else _plain(outcome.divergence)
     record["diagnostics"] = dict(outcome.diagnostics)
     record["tags"] = list(outcome.tags)
+    record["verdict"] = None if outcome.verdict is None else verdict_to_record(outcome.verdict)
     return record
 
 
@@ -88,6 +101,8 @@ def outcome_from_record(record: Mapping[str, Any]) -> Outcome:
             given["divergence"] = Divergence(**_known(given["divergence"], Divergence))
         given["diagnostics"] = dict(given.get("diagnostics", ()))
         given["tags"] = tuple(given.get("tags", ()))
+        if "verdict" in given:
+            given["verdict"] = verdict_from_record(given["verdict"])
         return Outcome(**given)
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"a record is not one of an outcome: {error}") from error
@@ -115,7 +130,7 @@ def write_outcome_records(path: Path, records: Iterable[Mapping[str, Any]]) -> N
         UserError: the file cannot be written.
     """
     rows = ({**record, "diagnostics": list((record.get("diagnostics") or {}).items())} for record in records)
-    batches = iter(lambda: list(islice(rows, _ROW_GROUP_ROWS)), [])
+    batches = iter(lambda: list(islice(rows, _BATCH_ROWS)), [])
     tables = (table_of(batch, outcome_schema()) for batch in batches)
     write_tables(path, tables, outcome_schema(), group_rows=_ROW_GROUP_ROWS)
 
@@ -133,8 +148,12 @@ def read_outcomes(path: Path) -> list[Outcome]:
         raise UserError(str(error), file=str(path)) from error
 
 
-def read_outcome_records(path: Path) -> Iterator[dict[str, Any]]:
+def read_outcome_records(path: Path, columns: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
     """The outcomes in a Parquet file as records, read a row group at a time.
+
+    Args:
+        path: the file.
+        columns: the fields that are read; None for all.
 
     Raises:
         UserError: the file cannot be read or holds something else.
@@ -150,9 +169,10 @@ def read_outcome_records(path: Path) -> Iterator[dict[str, Any]]:
             file=str(path),
             fix="upgrade pytest-llmreplay to read it",
         )
+    wanted = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
     for number in range(file.metadata.num_row_groups):
         with reading(path):
-            rows = plain_rows(file.read_row_group(number, use_threads=False))
+            rows = plain_rows(file.read_row_group(number, columns=wanted, use_threads=False))
         for row in rows:
             yield {**row, "diagnostics": dict(row.get("diagnostics") or ())}
 

@@ -60,17 +60,20 @@ def table_of(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     """Rows of plain data as a table; lone surrogates in them are escaped."""
     import pyarrow as pa
 
-    return pa.Table.from_pylist([storable(dict(row)) for row in rows], schema=schema)
+    listed = [dict(row) for row in rows]
+    try:
+        table = pa.Table.from_pylist(listed, schema=schema)
+    except UnicodeEncodeError:
+        table = None
+    if table is None or _holds_mark(table):
+        table = pa.Table.from_pylist([storable(row) for row in listed], schema=schema)
+    return table
 
 
 def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
     """The rows of a table as plain data, as they were given to `table_of`."""
     rows: list[dict[str, Any]] = table.to_pylist()
-    mark = MARK.encode()
-    chunks = (chunk for column in table.columns for chunk in column.chunks)
-    if any(mark in buffer.to_pybytes() for chunk in chunks for buffer in chunk.buffers() if buffer is not None):
-        return [restored(row) for row in rows]
-    return rows
+    return [restored(row) for row in rows] if _holds_mark(table) else rows
 
 
 def release_unused() -> None:
@@ -112,6 +115,13 @@ def regrouped(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
             waiting = [joined.slice(full)] if count > full else []
     if any(part.num_rows for part in waiting):
         yield pa.concat_tables(waiting)
+
+
+def _holds_mark(table: pa.Table) -> bool:
+    """Whether the text in a table may hold what escapes start with; most never does, and is then taken as it is."""
+    mark = MARK.encode()
+    chunks = (chunk for column in table.columns for chunk in column.chunks)
+    return any(mark in buffer.to_pybytes() for chunk in chunks for buffer in chunk.buffers() if buffer is not None)
 
 
 def _first_line(error: object) -> str:

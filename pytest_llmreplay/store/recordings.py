@@ -74,6 +74,11 @@ class RecordingStore:
                 self._had_any = bool(self._looking_again(self._places))
             return self._had_any
 
+    @property
+    def has_files(self) -> bool:
+        """Whether there is any file of recordings; none is opened."""
+        return bool(self._own_files(PART, JOURNAL) or self._cassette_files())
+
     def __len__(self) -> int:
         with self._lock:
             return len(self._places())

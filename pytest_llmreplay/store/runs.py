@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from pytest_llmreplay.store.atomic import write_text_atomically, writing
 from pytest_llmreplay.store.journal import Journal, JournalInUse, record_at, sound_records
 from pytest_llmreplay.store.locks import folder_lock
 from pytest_llmreplay.store.outcomes import (
+    NEEDED,
     outcome_from_record,
     outcome_to_record,
     read_outcome_records,
@@ -29,16 +30,24 @@ JOURNAL = "outcomes.journal"
 SEALED = "outcomes.parquet"
 
 Info = dict[str, Any]
+TrialId = tuple[str, str, int]
 
 
 class Run:
-    """A run that this process writes; its journal is locked until it is sealed or closed."""
+    """A run that this process writes; its journal is locked until it is sealed or closed.
 
-    def __init__(self, folder: Path, journal: Journal, info: Info, on_notice: Callable[[str], None]) -> None:
+    Outcomes are kept on the disk alone; in memory is where the latest one of each trial begins.
+    """
+
+    def __init__(
+        self, folder: Path, journal: Journal, info: Info, on_notice: Callable[[str], None], *, is_new: bool = False
+    ) -> None:
         self.folder = folder
         self.info = info
         self._journal = journal
         self._on_notice = on_notice
+        self._is_new = is_new
+        self._places: dict[TrialId, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -58,13 +67,46 @@ class Run:
         """Whether the run is sealed, so that nothing can be added."""
         return bool(self.info.get("sealed"))
 
-    def add(self, outcome: Outcome) -> None:
-        """Add an outcome; it counts once this returns. A later one of the same trial takes its place.
+    def add(self, *outcomes: Outcome) -> None:
+        """Add outcomes; they count once this returns. A later one of the same trial takes its place.
 
         Raises:
             UserError: the disk is full or failed.
         """
-        self._journal.append(outcome_to_record(outcome))
+        places = self._journal.append_all(map(outcome_to_record, outcomes))
+        self._places.update(zip((outcome.trial_id for outcome in outcomes), places, strict=True))
+
+    def __len__(self) -> int:
+        """How many trials have an outcome that was added here."""
+        return len(self._places)
+
+    def __contains__(self, trial_id: object) -> bool:
+        """Whether an outcome of this trial was added here."""
+        return trial_id in self._places
+
+    def outcome(self, trial_id: TrialId) -> Outcome | None:
+        """The latest outcome of a trial that was added here, while the run is not sealed; None when there is none."""
+        place = self._places.get(trial_id)
+        record = None if place is None or self.sealed else self._journal.read_at(place)
+        return None if record is None else outcome_from_record(record)
+
+    def outcomes(self, columns: Collection[str] | None = None) -> Iterator[Outcome]:
+        """The latest outcome of each trial that was added here, read one after the other.
+
+        Args:
+            columns: the only fields that are needed, besides trial and status; the others may have their
+                defaults. None for all.
+
+        Raises:
+            UserError: the sealed file cannot be read.
+        """
+        if not self.sealed:
+            yield from map(outcome_from_record, self._own_records())
+            return
+        wanted = None if columns is None else {*columns, *NEEDED}
+        for record in read_outcome_records(self.folder / SEALED, wanted):
+            if trial_id_of(record) in self._places:
+                yield outcome_from_record(record)
 
     def seal(self, info: Mapping[str, Any] | None = None) -> None:
         """Write `outcomes.parquet` and the final `run.json`, then remove the journal.
@@ -76,7 +118,8 @@ class Run:
             UserError: a file cannot be written; the journal stays and the run is as readable as before.
         """
         info = {**self.info, **(info or {}), "sealed": True}
-        write_outcome_records(self.folder / SEALED, _latest_records(self.folder, self._on_notice))
+        records = self._own_records() if self._is_new else _latest_records(self.folder, self._on_notice)
+        write_outcome_records(self.folder / SEALED, records)
         _write_info(self.folder, info)
         self.info = info
         with writing(self._journal.path):
@@ -86,6 +129,14 @@ class Run:
     def close(self) -> None:
         """Let the run go without sealing it; the next command does."""
         self._journal.close()
+
+    def _own_records(self) -> Iterator[dict[str, Any]]:
+        for place in self._places.values():
+            record = self._journal.read_at(place)
+            if record is None:
+                self._on_notice(f"{self._journal.path}: a record is damaged and is left out; the others are read")
+            else:
+                yield record
 
 
 class RunStore:
@@ -122,7 +173,7 @@ class RunStore:
                 raise UserError(f"the run '{folder.name}' exists already", fix="resume it or start another")
             folder.mkdir(mode=0o700)
             journal = Journal(folder / JOURNAL)
-        return self._opened(folder, journal, {"run_id": folder.name, **(info or {}), "sealed": False})
+        return self._opened(folder, journal, {"run_id": folder.name, **(info or {}), "sealed": False}, is_new=True)
 
     def resume(self, reference: str = "last", info: Mapping[str, Any] | None = None) -> Run:
         """Go on with a run that ended early or was sealed; what it holds is kept.
@@ -186,13 +237,13 @@ class RunStore:
                 return None
         return Run(folder, journal, _read_info(folder), self._on_notice)
 
-    def _opened(self, folder: Path, journal: Journal, info: Info) -> Run:
+    def _opened(self, folder: Path, journal: Journal, info: Info, *, is_new: bool = False) -> Run:
         try:
             _write_info(folder, info)
         except BaseException:
             journal.close()
             raise
-        return Run(folder, journal, info, self._on_notice)
+        return Run(folder, journal, info, self._on_notice, is_new=is_new)
 
     def _find(self, reference: str | Path) -> Path:
         runs = self.runs()

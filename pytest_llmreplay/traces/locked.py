@@ -24,6 +24,9 @@ def locked_database(paths: Sequence[str] = (), *, memory_mb: int | None = None) 
     if memory_mb is not None:
         connection.execute(f"SET memory_limit = '{memory_mb}MB'")
     connection.execute("SET temp_directory = ''")
+    # After two seconds DuckDB would draw on standard output, in the middle of what is piped.
+    connection.execute("SET enable_progress_bar_print = false")
+    connection.execute("SET enable_progress_bar = true")
     if paths:
         connection.execute(f"SET allowed_paths = [{', '.join(map(quoted, paths))}]")
     connection.execute("SET enable_external_access = false")

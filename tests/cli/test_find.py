@@ -105,6 +105,7 @@ def test_an_expression_alone_takes_the_conversations_in_their_order(canonical):
         ("modl = 'm1'", "did you mean 'model'"),
         ("getenv('HOME') = ''", "getenv is not allowed"),
         ("model = 'm1' -- )", None),
+        ("model::INT = 1", "the log cannot be searched: Conversion Error"),
     ],
 )
 def test_the_expression_language_is_the_one_of_all_commands(canonical, where, reason):
@@ -340,6 +341,16 @@ def test_an_interruption_leaves_the_caches_whole(plain, monkeypatch):
     result = plain("find", "log.jsonl", "--signal", "refusal", code=1)
     assert "Aborted" in result.output
     assert user_caches().entries() == []
+
+
+def test_a_damaged_file_is_one_sentence(canonical):
+    path = canonical.root / "talks.parquet"
+    data = bytearray(path.read_bytes())
+    data[4:400] = b"\xff" * 396
+    path.write_bytes(data)
+    assert "the log cannot be searched" in canonical.mistake("find", "talks.parquet", "--signal", "refusal")
+    (canonical.root / "half.parquet").write_bytes(path.read_bytes()[:-20])
+    assert "not readable as Parquet" in canonical.mistake("find", "half.parquet", "--signal", "refusal")
 
 
 def test_hostile_text_is_escaped(canonical):

@@ -92,6 +92,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
 
 def test_where_the_caches_of_the_user_are(tmp_path):
     assert user_caches({"XDG_CACHE_HOME": "/x"}).root == Path("/x/pytest-llmreplay/mine")
+    assert user_caches({"XDG_CACHE_HOME": "here"}).root == user_caches({}).root
     assert user_caches({}).root == Path.home() / ".cache" / "pytest-llmreplay" / "mine"
     assert user_caches({}).ttl_s == 7 * 86400
     assert user_caches({"PYTEST_LLMREPLAY_CACHE_DAYS": "0.5"}).ttl_s == 43200

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pytest_llmreplay.mine.triage import changes
 from pytest_llmreplay.mine.triage.facts import Dimension, Facts
 
 FIRST = 20_000
@@ -42,3 +43,9 @@ def planted(facts, chosen, rate, seed=1):
     rng = np.random.default_rng(seed)
     failed = np.where(chosen, rng.random(len(facts)) < rate, facts.failed)
     return Facts(facts.row, failed, facts.day, facts.user, facts.dimensions)
+
+
+def alarming(triage):
+    """Whether a triage reports anything at all."""
+    tools = [one for one in triage.tools if one.p_adjusted <= changes.LEVEL]
+    return bool(triage.findings or tools or triage.changes)

@@ -50,6 +50,16 @@ def test_any_record_survives_and_no_part_of_one_does(record):
     assert all(decode_record(line[:size]) is None for size in range(len(line)))
 
 
+def test_several_records_at_once_are_each_found_where_they_begin(path):
+    journal = Journal(path)
+    first = journal.append({"n": 0})
+    places = [first, *journal.append_all({"n": n, "text": "x" * 5000} for n in (1, 2)), journal.append({"n": 3})]
+    assert journal.append_all([]) == []
+    assert [journal.read_at(place)["n"] for place in places] == [0, 1, 2, 3]
+    journal.close()
+    assert [record["n"] for record in read(path)[0]] == [0, 1, 2, 3]
+
+
 def test_a_record_counts_before_the_journal_is_closed(path):
     journal = Journal(path)
     journal.append({"n": 1})

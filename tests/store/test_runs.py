@@ -49,6 +49,41 @@ def test_a_run_reads_alike_while_it_runs_and_after(store):
         assert store.load(path)[1] == expected
 
 
+def test_a_run_gives_its_own_outcomes_back_one_after_the_other(store):
+    run = store.start()
+    run.add(outcome(1, answer="one"), outcome(2))
+    run.add(outcome(2, "failed", answer="two"))
+    assert len(run) == 2
+    assert ("c1", "v1", 1) in run
+    assert ("c3", "v1", 1) not in run
+    assert run.outcome(("c2", "v1", 1)) == outcome(2, "failed", answer="two")
+    assert run.outcome(("c3", "v1", 1)) is None
+    expected = [outcome(1, answer="one"), outcome(2, "failed", answer="two")]
+    assert list(run.outcomes()) == expected
+    run.seal()
+    assert list(run.outcomes()) == expected
+    assert [(o.case_id, o.status, o.answer) for o in run.outcomes(["kind"])] == [
+        ("c1", "passed", None),
+        ("c2", "failed", None),
+    ]
+    again = store.resume(run.run_id)
+    again.add(outcome(3))
+    again.seal()
+    assert list(again.outcomes()) == [outcome(3)]
+    assert len(store.load(run.run_id)[1]) == 3
+
+
+def test_a_record_that_is_damaged_meanwhile_is_told_and_the_others_are_sealed(store, notices):
+    run = store.start()
+    run.add(outcome(1), outcome(2))
+    journal = run.folder / "outcomes.journal"
+    text = journal.read_bytes()
+    journal.write_bytes(text.replace(b'"c1"', b'"c9"'))
+    run.seal()
+    assert [o.case_id for o in store.load()[1]] == ["c2"]
+    assert any("is damaged" in notice for notice in notices)
+
+
 def test_the_state_is_private_and_ignored_by_git(store):
     with store.start() as run:
         run.add(outcome(1))

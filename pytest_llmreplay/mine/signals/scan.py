@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import duckdb
 
 ROW = "llmreplay_row"
-_BATCH_ROWS = 2000
+_BATCH_ROWS = 500
 _SHOWN = 240
 
 ReadRow = Callable[[Mapping[str, Any]], Conversation]

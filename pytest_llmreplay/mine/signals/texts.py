@@ -55,17 +55,16 @@ def _telling(words_of: str) -> str:
     return f"len(list_distinct(list_filter({words_of}, lambda w: strlen(w) > 2 AND w NOT IN ({stopped}))))"
 
 
-_THIS, _BEFORE = "user_texts[k]", "user_texts[k - 1]"
-_SHARED = f"list_intersect({_words(_THIS)}, {_words(_BEFORE)})"
-_LENGTHS = f"{_telling(_words(_THIS))}, {_telling(_words(_BEFORE))}"
+_SHARED = f"list_intersect({_words('z[1]')}, {_words('z[2]')})"
+_SHORTER = f"least({_telling(_words('z[1]'))}, {_telling(_words('z[2]'))})"
 _ALIKE = (
-    # Cheap tests first: the share of characters rules out most pairs.
-    f"CASE WHEN strlen({_THIS}) < 500 AND strlen({_BEFORE}) < 500 THEN "
-    f"CASE WHEN jaccard({_THIS}, {_BEFORE}) > 0.7 THEN CASE WHEN {_telling(_SHARED)} >= 2 THEN "
-    f"CASE WHEN {_telling(_SHARED)} >= greatest(0.6 * least({_LENGTHS}), 0.4 * greatest({_LENGTHS})) "
-    "THEN user_places[k] END END END END"
+    # Cheap tests first: lengths and the share of characters rule out most pairs.
+    "CASE WHEN greatest(strlen(z[1]), strlen(z[2])) < least(500, 2.5 * least(strlen(z[1]), strlen(z[2]))) THEN "
+    f"CASE WHEN jaccard(z[1], z[2]) > 0.7 THEN CASE WHEN {_telling(_SHARED)} >= greatest(2, 0.6 * {_SHORTER}) "
+    "THEN z[3] END END END"
 )
-_REPHRASED = f"list_filter(list_transform(range(2, len(user_texts) + 1), lambda k: {_ALIKE}), lambda p: p IS NOT NULL)"
+_PAIRS = "list_zip(user_texts[2:], user_texts[:len(user_texts) - 1], user_places[2:])"
+_REPHRASED = f"list_filter(list_transform({_PAIRS}, lambda z: {_ALIKE}), lambda p: p IS NOT NULL)"
 
 
 def _ended_with(reasons: tuple[str, ...]) -> str:
@@ -78,6 +77,8 @@ def _ended_with(reasons: tuple[str, ...]) -> str:
     )
 
 
+_ERRORS = messages_where(TOOL, matches("m.content", words.ERROR))
+
 TEXT_SIGNALS = (
     Signal(
         "tool_error",
@@ -85,7 +86,7 @@ TEXT_SIGNALS = (
         "tool",
         "A tool's result says that the call failed: it begins with an error, or has a field for an error that is not "
         "empty, a failed status, `success: false` or an HTTP status from 400.",
-        messages_where(TOOL, matches("m.content", words.ERROR)),
+        _ERRORS,
         pattern=words.ERROR,
     ),
     Signal(
@@ -94,12 +95,15 @@ TEXT_SIGNALS = (
         "model",
         "A tool's result says that the call failed (as in `tool_error`), and the assistant answers next, without "
         "another call and without a word about trouble.",
-        messages_where(
+        # A lambda that looks into the other messages is dear, so it is kept for conversations with an error.
+        f"CASE WHEN len({_ERRORS}) > 0 THEN "
+        + messages_where(
             TOOL,
             matches("m.content", words.ERROR),
             f"{_NEXT}.role = 'assistant' AND coalesce(len({_NEXT}.tool_calls), 0) = 0",
             f"strlen({_NEXT}.content) > 0 AND NOT {matches(f'{_NEXT}.content', words.SAYS_TROUBLE)}",
-        ),
+        )
+        + " END",
         pattern=words.ERROR,
     ),
     Signal(
@@ -170,9 +174,9 @@ TEXT_SIGNALS = (
         "user_repeats",
         "quality",
         "model",
-        "The user says the same again: at least two telling words of a message, 60 % of those of the shorter and 40 % "
-        "of those of the longer one, stand in the user's message before it (both below 500 characters, with at least "
-        "70 % of their letters in common); or the user says that it was said before.",
+        "The user says the same again: at least two telling words, and 60 % of those of the shorter one, stand both in "
+        "a message and in the user's message before it (both below 500 characters, with 70 % of their letters in "
+        "common, and neither 2.5 times as long as the other); or the user says that it was said before.",
         f"list_sort(list_distinct(list_concat({messages_where('user', matches('m.content', words.SAYS_AGAIN))}, "
         f"{_REPHRASED})))",
         columns=("messages", "user_texts", "user_places"),
@@ -183,7 +187,7 @@ TEXT_SIGNALS = (
         "quality",
         "model",
         "The user asks for a person, or whether there is one, in English or German.",
-        messages_where("user", matches("m.content", words.PERSON)),
+        messages_where("user", matches("m.content", words.PERSON_WORD), matches("m.content", words.PERSON)),
         pattern=words.PERSON,
     ),
     Signal(
@@ -222,7 +226,9 @@ TEXT_SIGNALS = (
         "Text of the user or of a tool tries to give the model orders: to forget its instructions, to reveal"
         " them, to "
         "play another role, or control tokens of a chat template.",
-        messages_where(("user", *TOOL), matches("m.content", words.INJECTION)),
+        messages_where(
+            ("user", *TOOL), matches("m.content", words.INJECTION_WORD), matches("m.content", words.INJECTION)
+        ),
         pattern=words.INJECTION,
     ),
 )

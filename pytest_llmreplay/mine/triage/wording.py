@@ -59,6 +59,10 @@ def nothing_sentence(failing: Share, dimensions: Sequence[str], days: int) -> st
     if not failing.count:
         return f"None of {failing.total:,} conversations failed."
     names = [name.replace("_", " ") for name in dimensions] + (["day"] if days > 1 else [])
-    looked = f"no {' or '.join(names)} has" if names else "there is nothing to compare that would have"
-    said = f"Nothing stands out: of the conversations {in_figures(failing)} failed"
+    looked = f"no {_either(names)} has" if names else "there is nothing to compare that would have"
+    said = f"Nothing stands out: {in_figures(failing)} of the conversations failed"
     return f"{said}, and {looked} more failures than chance explains."
+
+
+def _either(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
