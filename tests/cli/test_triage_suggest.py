@@ -10,6 +10,7 @@ import pytest
 
 from pytest_llmreplay.mine.triage.suggestions import read_suggestions
 from pytest_llmreplay.model.conversation import Conversation, Message, ToolCall
+from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.store.cases import read_cases
 from pytest_llmreplay.traces import write_conversations
 
@@ -200,3 +201,26 @@ def test_git_is_not_to_take_what_customers_wrote(logged):
 )
 def test_mistakes(logged, options, said):
     assert said in logged.mistake("triage", "logs.parquet", *options)
+
+
+def test_without_the_extra_there_is_a_page_and_no_suggestion(logged, monkeypatch):
+    def missing():
+        raise UserError("embeddings need the extra mine")
+
+    monkeypatch.setattr("pytest_llmreplay.providers.embeddings.static_embedder", missing)
+    result = logged("triage", "logs.parquet", "--html", "triage.html")
+    assert "the page shows no conversation: embeddings need the extra mine" in result.stderr
+    assert "give me my money back" not in (logged.root / "triage.html").read_text("utf-8")
+    assert "embeddings need the extra mine" in logged.mistake("triage", "logs.parquet", "--suggest", "2")
+
+
+def test_logs_in_several_files_and_formats(logged):
+    talks = [{"id": f"j-{n}", "messages": [{"role": "user", "content": "refund me"}]} for n in range(3)]
+    talks += [
+        {"id": "j-3", "messages": [{"role": "user", "content": "refund me"}, {"role": "assistant", "content": ""}]}
+    ]
+    (logged.root / "more.jsonl").write_text("\n".join(map(json.dumps, talks)))
+    arguments = ("triage", "more.jsonl", "logs.parquet", "--suggest", "200")
+    found = {row["conversation_id"] for row in suggested(logged(*arguments, "--json")) if row["kind"] == "incident"}
+    assert found == {"j-3"} | {f"refund-{n:03}" for n in range(120) if n % 4 == 1}
+    logged(*arguments, "--promote", "--suite", "a", "--residual", "keep")
