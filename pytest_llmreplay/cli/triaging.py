@@ -136,9 +136,10 @@ class Triaging:
         return with_intents(facts, turns, space, intents, first_rows), []
 
     def _intents(self, turns: UserTurns, embedder: Embedder, path: Path | None) -> tuple[Intents, Space]:
-        from pytest_llmreplay.mine.intents import extended, find_intents
+        from pytest_llmreplay.mine.intents import find_intents
         from pytest_llmreplay.mine.intents_file import read_intents, write_intents
         from pytest_llmreplay.mine.space import space_of
+        from pytest_llmreplay.mine.triage.by_intent import kept_or_extended
         from pytest_llmreplay.mine.vectors import vectors_of
 
         vectors = vectors_of(turns, embedder, self.caches, self.display.counting("embedding what users said"))
@@ -148,7 +149,7 @@ class Triaging:
         else:
             known = read_intents(path, embedder=embedder.identity)
             space = space_of(turns, vectors, middle=known.middle)
-            intents = extended(known, turns, space, seed=_SEED)
+            intents = kept_or_extended(known, turns, space, seed=_SEED)
         if path is not None:
             write_intents(path, intents)
         return intents, space

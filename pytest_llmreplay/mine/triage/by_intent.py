@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_llmreplay.mine.intents import OTHER, Intents
+from pytest_llmreplay.mine.intents import OTHER, Intents, extended
 from pytest_llmreplay.mine.space import Space
 from pytest_llmreplay.mine.triage.facts import Dimension, Facts
 from pytest_llmreplay.mine.turns import UserTurns
@@ -16,6 +16,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INTENT = "intent"
+_NEW = 0.05
+
+
+def kept_or_extended(intents: Intents, turns: UserTurns, space: Space, *, seed: int) -> Intents:
+    """The known intents, and new ones when more than 5 % of the conversations belong to none of them.
+
+    Some 1 % never do, and new intents for those on every run would take conversations from the known ones.
+    """
+    import numpy as np
+
+    beyond = float(np.mean(intents.of_conversations(space) < 0))
+    return extended(intents, turns, space, seed=seed) if beyond > _NEW else intents
 
 
 def with_intents(facts: Facts, turns: UserTurns, space: Space, intents: Intents, first_rows: Sequence[int]) -> Facts:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmreplay.mine.triage.counting import Calendar, Grid, calendar_of, everything, grid_of
 from pytest_llmreplay.mine.triage.facts import Dimension, Facts
 from pytest_llmreplay.mine.triage.nouns import Change, ChangeKind, Share
-from pytest_llmreplay.mine.triage.tables import adjusted, difference, p_different, surplus
+from pytest_llmreplay.mine.triage.tables import adjusted, difference, p_either, surplus
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +26,9 @@ def find_changes(facts: Facts) -> tuple[Change, ...]:
     """The changes that chance does not explain, the clearest first.
 
     Every value of every dimension (and all conversations) has the day that splits its conversations best by Fisher's
-    exact test, corrected for the days that were tried (Bonferroni), and so has the share of conversations that call a
-    tool; a value that comes up later than the log begins has its first day. All of them are one family for Benjamini
-    and Hochberg.
+    exact test (twice its one-sided p-value), corrected for the days that were tried (Bonferroni), and so has the share
+    of conversations that call a tool; a value that comes up later than the log begins has its first day. All of them
+    are one family for Benjamini and Hochberg.
     """
     calendar = calendar_of(facts)
     found = [*_rates(facts, calendar), *_deploys(facts, calendar), *_shares(facts, calendar)]
@@ -67,7 +67,7 @@ def _deploys(facts: Facts, calendar: Calendar) -> Iterator[Change]:
             if first is not None:
                 before = Share.of(int(whole.failed[0, 1:first].sum()), int(whole.total[0, 1:first].sum()))
                 after = counts.row(value)
-                yield _change("deploy", dimension, value, calendar, (first, before, after, p_different(after, before)))
+                yield _change("deploy", dimension, value, calendar, (first, before, after, p_either(after, before)))
 
 
 def first_day(counts: Grid, value: int) -> int | None:
@@ -104,7 +104,7 @@ def _split(total: NDArray[np.int64], count: NDArray[np.int64]) -> _Split | None:
         Share.of(int(before_count[at]), int(before[at])),
         Share.of(int(before_count[-1] - before_count[at]), int(before[-1] - before[at])),
     )
-    p = p_different(shares[1], shares[0]) * int(np.count_nonzero(enough))
+    p = p_either(shares[1], shares[0]) * int(np.count_nonzero(enough))
     return at + 2, *shares, min(1.0, p)
 
 
