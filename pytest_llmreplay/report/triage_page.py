@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmreplay.compare.wording import percent
+from pytest_llmreplay.mine.triage.wording import percent
 from pytest_llmreplay.model.conversation import Conversation, Message, turns_of
 from pytest_llmreplay.report.page_data import LONGEST_MESSAGE
 from pytest_llmreplay.report.page_parts import asset, content_security_policy, page_environment

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from pytest_llmreplay.compare.wording import percent
 from pytest_llmreplay.mine.triage import Change, DayCount, Group, Share, ToolAssociation
 from pytest_llmreplay.mine.triage.changes import LEVEL
+from pytest_llmreplay.mine.triage.wording import percent
 from pytest_llmreplay.report.plots import Span, place
 
 TIMELINE_WIDTH, TIMELINE_HEIGHT = 960, 120
@@ -144,7 +144,7 @@ def day_bars(trend: Sequence[DayCount]) -> list[DayBar]:
 
 def ratio_text(ratio: float) -> str:
     """An odds ratio in three figures."""
-    return f"{ratio:.3g}" if 0.001 <= ratio < 1000 else f"{ratio:.0e}"
+    return f"{ratio:.3g}" if 0.01 <= ratio < 1000 else f"{ratio:.0e}"
 
 
 def p_text(p: float) -> str:

@@ -63,8 +63,8 @@ def made(word="refund", where="where is my money?", count=6):
         groups={"model": (model,), "intent": (group, other)},
         tools=tools,
         changes=changes,
-        verdict=Verdict("systemic", "The rule.", "Systemic: many users.", None, None, Share.of(80, 100)),
-        routing=Routing(Share.of(60, 100), "The rule.", f"Routing: {word}.", {word: 60}),
+        verdict=Verdict("systemic", "as stated.", "Systemic: many users.", None, None, Share.of(80, 100)),
+        routing=Routing(Share.of(60, 100), "as stated.", f"Routing: {word}.", {word: 60}),
         notes=(f"{word} could not be looked at",),
         conversations=Conversations(*(np.zeros(0, np.int64) for _ in range(5))),
     )
