@@ -1,10 +1,13 @@
 """`promote --ids` with what triage suggested."""
 
+import json
 from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from pytest_llmreplay.cli.main import program
 from pytest_llmreplay.mine.triage.suggestions import Suggestion, read_suggestions, write_suggestions
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.store.cases import read_cases
@@ -70,6 +73,14 @@ def test_what_a_suggestion_says_itself_is_no_option(suggested, option):
     assert "each suggestion says itself" in suggested.mistake("promote", "log.jsonl", "--ids", "s.parquet", *option)
 
 
+def test_suggestions_are_not_taken_for_bare_ids(suggested):
+    content = (suggested.root / "s.parquet").read_bytes()
+    arguments = ["promote", "log.jsonl", "--ids", "-", "--out", "golden/a.parquet"]
+    result = CliRunner().invoke(program, arguments, input=content)
+    assert "name their file" in str(result.exception)
+    assert not (suggested.root / "golden").exists()
+
+
 def test_the_file_is_read_as_it_was_written(tmp_path):
     path = tmp_path / "s.parquet"
     write_suggestions(path, [INCIDENT, CONTROL])
@@ -85,7 +96,18 @@ def test_a_damaged_file_is_refused(tmp_path, wrong):
         read_suggestions(path)
 
 
-def test_any_other_file_holds_no_suggestions(tmp_path):
-    text = tmp_path / "ids.txt"
-    text.write_text("t-1\n")
-    assert read_suggestions(text) is None
+def test_the_rows_of_json_are_suggestions_too(suggested):
+    path = suggested.root / "s.json"
+    path.write_text(json.dumps([INCIDENT.as_row(), CONTROL.as_row()]))
+    assert read_suggestions(path) == [INCIDENT, CONTROL]
+    suggested("promote", "log.jsonl", "--ids", "s.json", "--out", "golden/a.parquet", "--residual", "keep")
+    assert [case.kind for case in read_cases(suggested.root / "golden/a.parquet")] == ["incident", "control"]
+
+
+@pytest.mark.parametrize(
+    "text", ["t-1\n", "", "[]", "[1", "[1]", '[{"conversation_id": "t-1"}]', '{"conversation_id": "t-1"}']
+)
+def test_any_other_file_holds_no_suggestions(tmp_path, text):
+    path = tmp_path / "ids"
+    path.write_text(text)
+    assert read_suggestions(path) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -43,6 +44,9 @@ class Suggestion:
         return asdict(self)
 
 
+_NAMES = tuple(field.name for field in fields(Suggestion))
+
+
 def write_suggestions(path: Path, suggestions: Sequence[Suggestion]) -> None:
     """Write them as Parquet."""
     import pyarrow as pa
@@ -53,33 +57,48 @@ def write_suggestions(path: Path, suggestions: Sequence[Suggestion]) -> None:
 
 
 def read_suggestions(path: Path) -> list[Suggestion] | None:
-    """The suggestions in a file; None where it is no file of suggestions.
+    """The suggestions in a file: what `write_suggestions` wrote, or their rows as a JSON list; None in any other.
 
     Raises:
-        UserError: it says that it is one, and is not.
+        UserError: it says that it holds suggestions, and does not.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
         with path.open("rb") as file:
-            if file.read(4) != b"PAR1":
-                return None
-        read = pq.ParquetFile(path)
-        if (read.schema_arrow.metadata or {}).get(KIND_KEY) != KIND:
-            return None
-        rows = read.read([field.name for field in fields(Suggestion)]).to_pylist()
-        return [_suggestion(row) for row in rows]
+            begins = file.read(4)
+        rows = _rows_of_parquet(path) if begins == b"PAR1" else _rows_of_json(path) if begins[:1] == b"[" else None
+        return None if rows is None else [_suggestion(row) for row in rows]
     except (pa.ArrowException, OSError, ValueError, TypeError) as error:
         raise UserError(f"cannot be read as suggestions: {error}", file=str(path)) from error
+
+
+def _rows_of_parquet(path: Path) -> list[dict[str, Any]] | None:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as read:
+        if (read.schema_arrow.metadata or {}).get(KIND_KEY) != KIND:
+            return None
+        rows: list[dict[str, Any]] = read.read([*_NAMES]).to_pylist()
+        return rows
+
+
+def _rows_of_json(path: Path) -> list[dict[str, Any]] | None:
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None  # whoever reads ids in it says what is wrong
+    return rows if rows and all(isinstance(row, dict) and set(row) == set(_NAMES) for row in rows) else None
 
 
 def _suggestion(row: dict[str, Any]) -> Suggestion:
     for name, allowed in _WORDS.items():
         if row[name] not in (allowed if name == "kind" else (*allowed, None)):
             raise ValueError(f"{name} is {row[name]!r}")
-    if not isinstance(row["conversation_id"], str) or not row["weight"] or row["weight"] < 1:
+    if not isinstance(row["conversation_id"], str) or not isinstance(row["weight"], int) or row["weight"] < 1:
         raise ValueError("a conversation without an id or a weight")
+    if row["turn"] is not None and not isinstance(row["turn"], int):
+        raise ValueError(f"turn is {row['turn']!r}")
     return Suggestion(**row)
 
 
@@ -89,6 +108,6 @@ def _schema() -> pa.Schema:
     text, number = pa.string(), pa.int64()
     numbers = ("weight", "turn")
     return pa.schema(
-        [(field.name, number if field.name in numbers else text) for field in fields(Suggestion)],
+        [(name, number if name in numbers else text) for name in _NAMES],
         metadata={KIND_KEY: KIND, b"llmreplay.schema_version": b"1"},
     )
