@@ -105,11 +105,16 @@ def test_new_wishes_become_new_intents_and_old_ids_stay(program_in, quiet):
         for n, soup in enumerate(itertools.islice(itertools.cycle(("tomato", "pumpkin", "lentil", "bean")), 100))
     ]
     write_conversations(program_in.root / "soups.parquet", soups)
-    told(program_in("triage", quiet, "soups.parquet", "--by", "intent", "--intents", "intents.parquet", "--json"))
+    both = told(
+        program_in("triage", quiet, "soups.parquet", "--by", "intent", "--intents", "intents.parquet", "--json")
+    )
     after = {
         one.intent_id: one.name for one in read_intents(program_in.root / "intents.parquet", embedder=embedder).found
     }
     assert before < set(after)
+    totals = {group["value"]: group["failing"]["total"] for group in both["groups"]["intent"]}
+    assert sum(totals.values()) == 600
+    assert sum(totals[new] for new in set(after) - before) >= 90
     assert any("soup" in after[new] for new in set(after) - before)
 
 

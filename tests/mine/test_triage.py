@@ -12,7 +12,7 @@ from pytest_llmreplay.mine.triage import Share
 from pytest_llmreplay.mine.triage.analyse import triage
 from pytest_llmreplay.mine.triage.facts import Dimension, Wrong
 from pytest_llmreplay.mine.triage.plain import triage_json
-from pytest_llmreplay.mine.triage.tables import adjusted, difference, odds_ratio, p_higher, surplus
+from pytest_llmreplay.mine.triage.tables import adjusted, difference, dispersion, odds_ratio, p_higher, surplus, thinned
 from tests.mine.triage_facts import FIRST, alarming, having, log_of, planted, single
 
 COUNTS = st.tuples(st.integers(0, 60), st.integers(1, 60), st.integers(0, 60), st.integers(1, 60))
@@ -29,6 +29,27 @@ def said(finding):
 def test_with_nothing_planted_at_most_one_triage_in_twenty_reports_anything():
     alarms = sum(alarming(triaged(log_of(seed, conversations=1500))) for seed in range(200))
     assert alarms <= 10
+
+
+def test_days_that_vary_by_themselves_are_no_regression():
+    def varied(seed):
+        facts, rng = log_of(seed, conversations=20_000), np.random.default_rng(seed)
+        rate = 0.05 * np.exp(rng.normal(0, 0.4, 30))
+        return replace(facts, failed=rng.random(len(facts)) < rate[facts.day - FIRST])
+
+    # Without a correction for it, a third of these logs has a finding, and half of them a change.
+    results = [triaged(varied(seed)) for seed in range(20)]
+    assert sum(bool(one.findings or one.changes) for one in results) <= 2
+
+
+@given(st.floats(1, 50))
+def test_counts_are_thinned_by_how_much_more_days_vary_than_chance_explains(factor):
+    rng = np.random.default_rng(1)
+    total = np.full(2000, 400)
+    clusters = rng.binomial((400 / factor).__floor__(), 0.3, 2000) * factor
+    found = dispersion(clusters.round().astype(int), total, 900)
+    assert found == pytest.approx(max(1, factor), rel=0.25)
+    assert thinned(Share.of(60, 200), 2) == Share.of(30, 100)
 
 
 def test_with_nothing_planted_one_sentence_says_so():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmreplay.mine.triage.counting import Calendar, Grid, calendar_of, everything, grid_of
 from pytest_llmreplay.mine.triage.facts import Dimension, Facts
 from pytest_llmreplay.mine.triage.nouns import Change, ChangeKind, Share
-from pytest_llmreplay.mine.triage.tables import adjusted, difference, p_either, surplus
+from pytest_llmreplay.mine.triage.tables import adjusted, difference, dispersion, p_either, surplus, thinned
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,8 +27,9 @@ def find_changes(facts: Facts) -> tuple[Change, ...]:
 
     Every value of every dimension (and all conversations) has the day that splits its conversations best by Fisher's
     exact test (twice its one-sided p-value), corrected for the days that were tried (Bonferroni), and so has the share
-    of conversations that call a tool; a value that comes up later than the log begins has its first day. All of them
-    are one family for Benjamini and Hochberg.
+    of conversations that call a tool; where days vary more than chance explains, the counts are thinned by as much. A
+    value that comes up later than the log begins has its first day. All of them are one family for Benjamini and
+    Hochberg.
     """
     calendar = calendar_of(facts)
     found = [*_rates(facts, calendar), *_deploys(facts, calendar), *_shares(facts, calendar)]
@@ -104,7 +105,8 @@ def _split(total: NDArray[np.int64], count: NDArray[np.int64]) -> _Split | None:
         Share.of(int(before_count[at]), int(before[at])),
         Share.of(int(before_count[-1] - before_count[at]), int(before[-1] - before[at])),
     )
-    p = p_either(shares[1], shares[0]) * int(np.count_nonzero(enough))
+    varied = dispersion(count, total, at + 1)
+    p = p_either(*(thinned(share, varied) for share in shares)) * int(np.count_nonzero(enough))
     return at + 2, *shares, min(1.0, p)
 
 

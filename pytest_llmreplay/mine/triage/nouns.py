@@ -116,8 +116,9 @@ class Finding:
     """Conversations that fail more often than the others, by more than chance.
 
     `conditions` and `since` (a day, ISO 8601; None is always) say which; `inside` is how many of them fail, `outside`
-    how many of all others, `before` how many of those with the same conditions before that day. `p_adjusted` is
-    Fisher's exact one-sided p-value times the number of candidates that were tried. `members` are their places in
+    how many of all others that no finding before it has, `before` how many of those with the same conditions before
+    that day; None where there were none, since a value was first met on it. `p_adjusted` is Fisher's exact one-sided
+    p-value times the number of candidates that were tried. `members` are their places in
     `Triage.conversations`, whether they failed or not.
     """
 

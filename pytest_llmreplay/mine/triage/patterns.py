@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmreplay.mine.triage.counting import Calendar, calendar_of, everything, grid_of, share_among
 from pytest_llmreplay.mine.triage.facts import Dimension, Facts
-from pytest_llmreplay.mine.triage.tables import p_higher, surplus
+from pytest_llmreplay.mine.triage.tables import dispersion, p_higher, surplus, thinned
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +66,8 @@ def find_patterns(facts: Facts) -> list[Found]:
     Candidates are every value of every dimension, always or from any day on, and every day alone. The one with the
     largest scan statistic (Kulldorff 1997) is taken when Fisher's exact test, times the number of candidates, stays
     within `LEVEL`: Bonferroni, so that with nothing planted no more than that share of triages finds one. Inside it the
-    search goes on for a further value in the same way, and a value or a day that is not needed is dropped. The test
+    search goes on for a further value in the same way, and a value or a day that is not needed is dropped. Where the
+    rates of days vary more than chance explains, the counts of a test of days are thinned by as much; else the test
     takes conversations as independent of each other.
     """
     import numpy as np
@@ -100,7 +101,8 @@ def _strongest(facts: Facts, calendar: Calendar, among: NDArray[np.bool_]) -> Fo
         if candidate is None:
             break
         narrower = candidate.pattern.members(facts, calendar, inside)
-        if _p(facts, narrower, inside & ~narrower) * candidate.tried > LEVEL:
+        varied = _variation(facts, calendar, candidate.pattern, inside)
+        if _p(facts, narrower, inside & ~narrower, varied) * candidate.tried > LEVEL:
             break
         following = _simplified(facts, calendar, candidate.pattern, among)
         if following == pattern:
@@ -110,7 +112,8 @@ def _strongest(facts: Facts, calendar: Calendar, among: NDArray[np.bool_]) -> Fo
         return None
     members = pattern.members(facts, calendar, among)
     others = among & ~members
-    return Found(pattern, members, others, _p(facts, members, others), tried)
+    varied = _variation(facts, calendar, pattern, among)
+    return Found(pattern, members, others, _p(facts, members, others, varied), tried)
 
 
 def _best(facts: Facts, calendar: Calendar, known: Pattern, inside: NDArray[np.bool_]) -> _Candidate | None:
@@ -161,7 +164,8 @@ def _since(facts: Facts, calendar: Calendar, values: tuple[Value, ...], among: N
         return 0
     since = int(np.where(enough, scores, 0.0).argmax())
     after = inside & (calendar.place >= since)
-    return since if _p(facts, after, inside & ~after) * np.count_nonzero(enough) <= LEVEL else 0
+    varied = _variation(facts, calendar, Pattern(values, since), among)
+    return since if _p(facts, after, inside & ~after, varied) * np.count_nonzero(enough) <= LEVEL else 0
 
 
 def _is_needed(facts: Facts, calendar: Calendar, value: Value, rest: Pattern, among: NDArray[np.bool_]) -> bool:
@@ -171,5 +175,13 @@ def _is_needed(facts: Facts, calendar: Calendar, value: Value, rest: Pattern, am
     return _p(facts, inside, without & ~inside) * len(value[0].values) <= LEVEL
 
 
-def _p(facts: Facts, inside: NDArray[np.bool_], outside: NDArray[np.bool_]) -> float:
-    return p_higher(share_among(facts, inside), share_among(facts, outside))
+def _variation(facts: Facts, calendar: Calendar, pattern: Pattern, among: NDArray[np.bool_]) -> float:
+    """How much more days vary than chance explains, among conversations with a pattern's values; 1 without a day."""
+    if not pattern.since:
+        return 1.0
+    counts = grid_of(facts, calendar, everything(facts), Pattern(pattern.values, 0).members(facts, calendar, among))
+    return dispersion(counts.failed[0, 1:], counts.total[0, 1:], pattern.since - 1)
+
+
+def _p(facts: Facts, inside: NDArray[np.bool_], outside: NDArray[np.bool_], varied: float = 1.0) -> float:
+    return p_higher(thinned(share_among(facts, inside), varied), thinned(share_among(facts, outside), varied))

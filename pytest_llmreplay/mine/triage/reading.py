@@ -126,5 +126,5 @@ def _value(name: str) -> str:
     if name.startswith(METADATA):
         key = name.removeprefix(METADATA).replace('"', '\\"')
         path = f'$."{key}"'
-        return f"json_extract_string(metadata, {literal(path)})"
+        return f"CASE WHEN json_valid(metadata) THEN nullif(json_extract_string(metadata, {literal(path)}), '') END"
     return f"nullif({name}::VARCHAR, '')"

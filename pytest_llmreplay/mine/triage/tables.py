@@ -62,6 +62,30 @@ def adjusted(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in false_discovery_control(p_values)] if p_values else []
 
 
+def dispersion(count: NDArray[np.int64], total: NDArray[np.int64], split: int) -> float:
+    """How much more the shares of days vary than chance explains, at least 1: Pearson's chi-square over its freedom.
+
+    Days before the place `split` have one expected share and those from it on another, so that a change between the two
+    does not count; counts divided by this are as sure as they are (Williams 1982).
+    """
+    import numpy as np
+
+    squares, freedom = 0.0, 0
+    for part in (slice(None, split), slice(split, None)):
+        some = total[part] > 0
+        n, k = total[part][some].astype(float), count[part][some].astype(float)
+        rate = k.sum() / n.sum() if len(n) else 0.0
+        if 0 < rate < 1:
+            squares += float(np.sum((k - n * rate) ** 2 / (n * rate * (1 - rate))))
+            freedom += len(n) - 1
+    return max(1.0, squares / freedom) if freedom > 0 else 1.0
+
+
+def thinned(share: Share, by: float) -> Share:
+    """A share with the same rate on fewer conversations."""
+    return share if by == 1 else Share.of(round(share.count / by), round(share.total / by))
+
+
 def surplus(
     failed: NDArray[np.int64], total: NDArray[np.int64], all_failed: NDArray[np.int64], all_total: NDArray[np.int64]
 ) -> NDArray[np.float64]:
