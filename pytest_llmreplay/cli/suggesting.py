@@ -118,7 +118,7 @@ class Suggesting:
         # An expression or a label says that it failed, not how.
         signal = None if failure is None else self.known.get(failure)
         shown = next((one for one in told if one.signal == failure and one.turn is not None), None)
-        turn = None if shown is None else failing_turn(shown, conversation)
+        turn = None if shown is None else failing_turn(shown)
         return Suggestion(
             conversation_id=conversation.conversation_id,
             kind=pick.kind,

@@ -119,12 +119,26 @@ def test_promote_stops_at_possible_names_where_nobody_can_be_asked(program_in):
     assert [case.provenance.trace_id for case in read_cases(file)] == ["named-2"]
 
 
-def test_a_user_who_complains_speaks_of_the_turn_before(program_in):
-    said = ("hello", "Hi!", "where is it?", "Somewhere.", "can i talk to a human?", "No.")
+@pytest.mark.parametrize(
+    ("signal", "turn", "text"),
+    [
+        ("user_repeats", 2, "where is my parcel with the blue vase?"),
+        ("asks_for_person", 3, "a human please, where is my parcel with the blue vase?"),
+    ],
+)
+def test_a_user_who_complains_speaks_of_the_turn_before(program_in, signal, turn, text):
+    said = (
+        "hello",
+        "Hi!",
+        "where is my parcel with the blue vase?",
+        "Somewhere.",
+        "a human please, where is my parcel with the blue vase?",
+        "No.",
+    )
     messages = tuple(Message("user" if n % 2 == 0 else "assistant", text) for n, text in enumerate(said))
     write_conversations(program_in.root / "logs.parquet", [Conversation("t-1", messages)])
-    [row] = suggested(program_in("triage", "logs.parquet", "--signal", "asks_for_person", "--suggest", "1", "--json"))
-    assert (row["turn"], row["text"]) == (2, "where is it?")
+    [row] = suggested(program_in("triage", "logs.parquet", "--signal", signal, "--suggest", "1", "--json"))
+    assert (row["turn"], row["text"]) == (turn, text)
 
 
 def test_of_several_signals_the_rarest_names_the_way_of_failing(program_in):

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from pytest_llmreplay.mine.signals import Evidence, Signal, scan
 from pytest_llmreplay.mine.signals.scan import ReadRow
-from pytest_llmreplay.model.conversation import Conversation
 
 if TYPE_CHECKING:
     import duckdb
     import numpy as np
     from numpy.typing import NDArray
+
+COMPLAINTS = ("frustration", "user_repeats")
+"""The signals by which a user says of the turn before that it failed."""
 
 
 def ways_of_failing(
@@ -44,9 +46,8 @@ def ways_of_failing(
     return ways
 
 
-def failing_turn(told: Evidence, conversation: Conversation) -> int | None:
-    """The turn that failed, by what shows it: a user's words are about what was done in the turn before."""
-    if told.turn is None or told.message is None:
+def failing_turn(told: Evidence) -> int | None:
+    """The turn that failed, by what shows it: where a user complains, it is the turn before."""
+    if told.turn is None or told.signal not in COMPLAINTS:
         return told.turn
-    said_by_user = conversation.messages[told.message].role == "user"
-    return max(told.turn - 1, 1) if said_by_user else told.turn
+    return max(told.turn - 1, 1)
