@@ -91,7 +91,7 @@ class Triaging:
             for one in facts.dimensions
             if len(one.values) >= _MANY
         ]
-        if INTENT in asked.dimensions:
+        if INTENT in asked.dimensions and len(facts):
             facts, missing = self._with_intents(facts, asked)
             notes += missing
         wrong = self._wrong(facts)

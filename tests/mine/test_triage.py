@@ -159,6 +159,19 @@ def test_one_user_is_isolated():
     assert "one user has" in verdict.sentence
 
 
+def test_the_only_user_of_a_log_says_nothing():
+    facts = log_of(18)
+    verdict = triaged(replace(facts, user=np.zeros(len(facts), np.int64))).verdict
+    assert (verdict.spread, verdict.top_user.rate) == ("systemic", 1.0)
+
+
+def test_four_failures_are_isolated_and_none_is_neither():
+    facts = log_of(19, rate=0.0)
+    assert triaged(facts).verdict.sentence == "The failures cannot be called isolated or systemic: there are none."
+    some = replace(facts, failed=np.arange(len(facts)) % 800 == 0)
+    assert triaged(some).verdict.sentence == "The failures are isolated: there are only 4."
+
+
 def test_one_bad_day_is_isolated():
     facts = log_of(12, rate=0.0)
     verdict = triaged(planted(facts, facts.day == FIRST + 9, 0.5)).verdict

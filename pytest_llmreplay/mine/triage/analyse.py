@@ -104,8 +104,8 @@ def tool_associations(facts: Facts) -> tuple[ToolAssociation, ...]:
 
 def _groups(facts: Facts, calendar: Calendar, dimension: Dimension, failures: int) -> tuple[Group, ...]:
     counts = grid_of(facts, calendar, dimension)
-    groups = [_group(counts, value, calendar, dimension, failures) for value in _order(counts)]
-    return tuple(groups)
+    order = [value for value in _order(counts) if counts.total[value].any()]
+    return tuple(_group(counts, value, calendar, dimension, failures) for value in order)
 
 
 def _order(counts: Grid) -> list[int]:

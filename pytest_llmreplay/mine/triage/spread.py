@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 _FEW = 5
 _MOST = 0.5
-_DAY_OF_TRAFFIC = 0.25
+_TRAFFIC = 0.25
 SPREAD_RULE = (
-    "isolated: fewer than five failures, or one user has at least half of them, or one day has at least half of them "
-    "but at most a quarter of the conversations; systemic: all else; unknown: the log names neither users nor days"
+    "isolated: fewer than five failures, or one user has at least half of them but at most a quarter of all "
+    "conversations, or one day has at least half of them but at most a quarter of the conversations they are among; "
+    "systemic: all else; unknown: nothing failed, or the log names neither users nor days"
 )
 ROUTING_RULE = (
     "a failure is one of routing when its calls were already wrong: a tool that was not offered (unknown_tool), "
@@ -32,31 +33,32 @@ def verdict_of(facts: Facts, members: NDArray[np.bool_], *, of_finding: bool) ->
     import numpy as np
 
     failures = facts.failed & members
-    count = int(np.count_nonzero(failures))
     user, day, intent = _top(facts.user[failures]), _top(facts.day[failures]), _top(_intents(facts)[failures])
-    traffic = _traffic_of_top_day(facts, members, failures)
+    traffic = (
+        _traffic_of_top(facts.user, np.ones(len(facts), np.bool_), failures),
+        _traffic_of_top(facts.day, members, failures),
+    )
+    spread, why = _spread(int(np.count_nonzero(failures)), user, day, traffic)
     which = "The failures of the first finding" if of_finding else "The failures"
+    judged = "cannot be called isolated or systemic" if spread == "unknown" else f"are {spread}"
     where = f"; {percent(intent.rate)} are of one intent" if intent is not None and intent.rate >= _MOST else ""
-    spread: Spread = "systemic"
+    return Verdict(spread, SPREAD_RULE, f"{which} {judged}: {why}{where}.", user, day, intent)
+
+
+def _spread(count: int, user: Share | None, day: Share | None, traffic: tuple[float, float]) -> tuple[Spread, str]:
+    """The verdict by the rule, and why."""
+    if not count:
+        return "unknown", "there are none"
     if count < _FEW:
-        spread, why = "isolated", f"there are only {count}" if count else "there are none"
-    elif user is not None and user.rate >= _MOST:
-        spread, why = "isolated", f"one user has {in_figures(user)}"
-    elif day is not None and day.rate >= _MOST and traffic <= _DAY_OF_TRAFFIC:
-        spread, why = "isolated", f"one day has {in_figures(day)}, and {percent(traffic)} of the conversations"
-    elif user is None and day is None:
-        spread, why = "unknown", "the log names neither users nor days"
-    else:
-        why = " and ".join(
-            f"no {name} has more than {percent(top.rate)} of them"
-            for name, top in (("user", user), ("day", day))
-            if top
-        )
-    if spread == "unknown":
-        sentence = f"{which} cannot be called isolated or systemic: {why}{where}."
-    else:
-        sentence = f"{which} are {spread}: {why}{where}."
-    return Verdict(spread, SPREAD_RULE, sentence, user, day, intent)
+        return "isolated", f"there are only {count}"
+    if user is not None and user.rate >= _MOST and traffic[0] <= _TRAFFIC:
+        return "isolated", f"one user has {in_figures(user)}, and {percent(traffic[0])} of all conversations"
+    if day is not None and day.rate >= _MOST and traffic[1] <= _TRAFFIC:
+        return "isolated", f"one day has {in_figures(day)}, and {percent(traffic[1])} of the conversations"
+    if user is None and day is None:
+        return "unknown", "the log names neither users nor days"
+    tops = [f"no {name} has more than {percent(top.rate)}" for name, top in (("user", user), ("day", day)) if top]
+    return "systemic", f"{' and '.join(tops)} of them"
 
 
 def routing_of(wrong: Wrong, failures: int) -> Routing:
@@ -89,13 +91,12 @@ def _top(codes: NDArray[np.integer]) -> Share | None:
     return Share.of(int(counts.max()), len(known))
 
 
-def _traffic_of_top_day(facts: Facts, members: NDArray[np.bool_], failures: NDArray[np.bool_]) -> float:
-    """The part of the members' conversations that are of the day with most failures."""
+def _traffic_of_top(codes: NDArray[np.integer], among: NDArray[np.bool_], failures: NDArray[np.bool_]) -> float:
+    """The part of some conversations that has the code of which most failures are."""
     import numpy as np
 
-    days = facts.day[failures & (facts.day >= 0)]
-    if not len(days):
+    failing, known = codes[failures & (codes >= 0)], codes[among & (codes >= 0)]
+    if not len(failing):
         return 1.0
-    values, counts = np.unique(days, return_counts=True)
-    known = facts.day[members & (facts.day >= 0)]
+    values, counts = np.unique(failing, return_counts=True)
     return float(np.mean(known == values[counts.argmax()]))
