@@ -24,6 +24,7 @@ _COMMANDS: Mapping[str, str] = {
     "init": "pytest_llmreplay.cli.init:init",
     "judge": "pytest_llmreplay.cli.judge:judge",
     "local-model": "pytest_llmreplay.cli.local_model:local_model",
+    "monitor": "pytest_llmreplay.cli.monitor:monitor",
     "promote": "pytest_llmreplay.cli.promote:promote",
     "report": "pytest_llmreplay.cli.report:report",
     "rubric": "pytest_llmreplay.cli.rubric:rubric",
