@@ -148,7 +148,10 @@ def _simplified(facts: Facts, calendar: Calendar, pattern: Pattern, among: NDArr
         rest = Pattern(tuple(one for one in needed if one is not value), pattern.since)
         if (rest.values or rest.since) and not _is_needed(facts, calendar, value, rest, among):
             needed.remove(value)
-    return Pattern(tuple(needed), pattern.since)
+    if len(needed) == len(pattern.values):
+        return pattern
+    simpler = Pattern(tuple(needed), _since(facts, calendar, tuple(needed), among))
+    return simpler if simpler.values or simpler.since else pattern
 
 
 def _since(facts: Facts, calendar: Calendar, values: tuple[Value, ...], among: NDArray[np.bool_]) -> int:
