@@ -15,8 +15,9 @@ from pytest_llmreplay.cli.main import program
 from pytest_llmreplay.cli.triage import triage
 from pytest_llmreplay.cli.triaging import COLUMNS, STANDARD
 from pytest_llmreplay.mine.triage.failures import IN_THEMSELVES
-from pytest_llmreplay.mine.triage.spread import ROUTING_SIGNALS
+from pytest_llmreplay.mine.triage.spread import ROUTING_RULE, SPREAD_RULE
 from pytest_llmreplay.mine.triage.suggestions import Suggestion
+from pytest_llmreplay.mine.triage.ways import COMPLAINTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "triage.md").read_text(encoding="utf-8")
@@ -91,5 +92,10 @@ def test_every_option_dimension_and_signal_is_documented():
     for parameter in triage.params:
         if isinstance(parameter, click.Option):
             assert parameter.opts[0] in PAGE or parameter.opts[0] in ("--format", "--id-column")
-    for name in (*COLUMNS, *STANDARD, *IN_THEMSELVES, *ROUTING_SIGNALS):
+    for name in (*COLUMNS, *STANDARD, *IN_THEMSELVES, *COMPLAINTS):
         assert f"`{name}`" in PAGE, name
+
+
+def test_the_rules_are_those_that_are_printed():
+    for rule in (SPREAD_RULE, ROUTING_RULE):
+        assert rule in " ".join(PAGE.split())
