@@ -149,7 +149,8 @@ def _print(
         for line in annotation_lines(decision, files):
             click.echo(line)
     if not quiet:
-        echo(f"\nnext: {_next(decision)}")
+        named = [str(info["run_id"]) for info in material.runs if info.get("run_id")]
+        echo("\n".join(["", *(f"run {run_id}" for run_id in named), f"next: {_next(decision)}"]))
 
 
 def _next(decision: Decision) -> str:

@@ -109,19 +109,23 @@ def _sources(project: Project, references: Sequence[str], baseline: str | None) 
     from pytest_llmreplay.store.baseline import ACCEPTED
 
     sources = [_source(project, reference) for reference in references if reference != ACCEPTED]
-    if ACCEPTED not in (*references, baseline) or any(ACCEPTED in source.variants for source in sources):
+    # A run that was compared with the accepted baseline is so again, where nothing else is asked for.
+    named = next((source.info["baseline"] for source in sources if source.info.get("baseline")), None)
+    wanted = ACCEPTED in references or (baseline or named) == ACCEPTED
+    if not wanted or any(ACCEPTED in source.variants for source in sources):
         return sources, []
     accepted, notes = _accepted(project, sources)
     return [accepted, *sources], notes
 
 
 def _accepted(project: Project, sources: Sequence[_Source]) -> tuple[_Source, list[str]]:
+    from pytest_llmreplay.compare.wording import changed_since_accepted
     from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, origins_of, read_baseline
 
     info, outcomes = read_baseline(baseline_file(project))
     compared = origins_of(row for source in sources for row in source.rows) or origins_of(_outcome_rows(outcomes))
     valid, changed = as_baseline(outcomes, compared)
-    notes = [f"Changed since it was accepted, so nothing to compare it with: {case}." for case in changed]
+    notes = [changed_since_accepted(changed)] if changed else []
     about = {**info, "baseline": ACCEPTED, "variants": {ACCEPTED: info.get("about") or {}}}
     return _Source(about, _outcome_rows(valid)), notes
 

@@ -130,7 +130,9 @@ def _html(
 
 
 def _facts(material: Material) -> dict[str, str]:
-    """What produced the figures: runs, commits, models, versions."""
+    """What produced the figures: runs, commits, models, versions, the judge and what it took."""
+    from pytest_llmreplay.report.judged import judge_lines
+
     facts: dict[str, str] = {}
     for info in material.runs:
         if not info.get("run_id"):
@@ -142,7 +144,8 @@ def _facts(material: Material) -> dict[str, str]:
             facts[f"variant {name}"] = f"{answers} ({variant.get('file')}, digest {str(variant.get('digest'))[:12]})"
         versions: Mapping[str, Any] = info.get("versions") or {}
         facts["versions"] = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return facts
+    judged = "; ".join(line.strip() for line in judge_lines(material.compared))
+    return {**facts, "judge": judged.removeprefix("judge ")} if judged else facts
 
 
 def _changes(project: Project, material: Material, comparison: Comparison, allow: bool) -> str:

@@ -107,10 +107,29 @@ def _own_turns(variant: Variant, target: CallableTarget | HttpTarget, workshop: 
     return HttpTurns(target, workshop.pressure_on(without_credentials(target.url), target), fill_environment)
 
 
-def _reusable(variant: Variant, turns: TurnTarget, workshop: Workshop) -> TurnTarget:
-    """Nobody knows what code of one's own does, so its answers are kept only under a stated version or digest."""
+def answers_can_be_reused(variant: Variant) -> bool:
+    """Whether the digest of a variant stands for what it answers.
+
+    Nobody knows what code of one's own does, so its answers are kept only under a stated version or digest. A log is
+    read anew: that costs nothing, and it may hold other conversations by now.
+    """
     target = variant.target
-    if not isinstance(target, CallableTarget | HttpTarget) or (target.version is None and not target.digest):
+    if isinstance(target, CallableTarget | HttpTarget):
+        return target.version is not None or bool(target.digest)
+    return isinstance(target, ModelTarget)
+
+
+def digest_of(variant: Variant) -> str:
+    """The digest of a variant and of the files whose contents stand for its version."""
+    files = getattr(variant.target, "digest", ())
+    if not files:
+        return variant.digest
+    return digest([variant.digest, files_digest(files, Path(variant.file).parent)])
+
+
+def _reusable(variant: Variant, turns: TurnTarget, workshop: Workshop) -> TurnTarget:
+    target = variant.target
+    if not isinstance(target, CallableTarget | HttpTarget) or not answers_can_be_reused(variant):
         return turns
     from pytest_llmreplay.replay.targets.recorded import RecordedTurns
 

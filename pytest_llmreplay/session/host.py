@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_llmreplay.compare.wording import changed_since_accepted
 from pytest_llmreplay.config import load_environment
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.errors import NotRun, NotWritten
@@ -130,6 +131,11 @@ class Host:
         """Whether the run has any outcome."""
         return len(self._kept) > 0
 
+    @property
+    def unchanged(self) -> int:
+        """How many trials were not replayed, since all that they depend on is as it was when they were accepted."""
+        return self._runner.unchanged
+
     def outcomes(self, columns: Collection[str]) -> Iterator[Outcome]:
         """The outcomes of the run, one after the other, with these fields at least; nobody keeps them."""
         return self._kept.outcomes(columns)
@@ -139,8 +145,9 @@ class Host:
         outcomes = sorted(self._kept.outcomes(), key=lambda outcome: outcome.trial_id)
         compared = origins_of(map(outcome_row, outcomes)) if self._accepted else {}
         accepted, changed = as_baseline(self._accepted, compared)
-        if changed:
-            self.notices.append(f"{len(changed)} cases have changed since they were accepted, such as {changed[0]}")
+        said = changed_since_accepted(changed)
+        if changed and said not in self.notices:
+            self.notices.append(said)
         return [*accepted, *outcomes]
 
     def decide(self, policy: GatePolicy) -> list[GateResult]:

@@ -21,6 +21,7 @@ from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import Environment, Variant
 from pytest_llmreplay.providers.credentials import hidden
 from pytest_llmreplay.replay.turns import offered_tools
+from pytest_llmreplay.session.compose import answers_can_be_reused, digest_of
 from pytest_llmreplay.session.judging import TrialJudge
 from pytest_llmreplay.session.keeping import NOT_WRITTEN
 from pytest_llmreplay.session.plan import PlannedTrial
@@ -66,11 +67,13 @@ class TrialRunner:
         self._resolve = resolve
         self._measured = earlier.measured
         self._judge = judge
+        self.unchanged = 0
         self._accepted: dict[str, list[Outcome]] = defaultdict(list)
         for outcome in earlier.accepted:
             self._accepted[outcome.case_id].append(outcome)
         self._files: dict[str, CaseFile] = {}
-        self._digests = {name: variant.digest for name, variant in variants.items()}
+        self._digests = {name: digest_of(variant) for name, variant in variants.items()}
+        self._may_be_unchanged = {name for name, variant in variants.items() if answers_can_be_reused(variant)}
 
     async def run(self, planned: PlannedTrial) -> Trial:
         """Replay and check one trial; whatever goes wrong becomes its outcome."""
@@ -111,7 +114,8 @@ class TrialRunner:
 
     def _known(self, planned: PlannedTrial, case: Case, judged: JudgedPart | None) -> Outcome | None:
         measured = self._measured.get((planned.case_id, planned.variant, planned.trial))
-        candidates = [measured] if measured is not None else self._accepted.get(planned.case_id, [])
+        accepted = self._accepted.get(planned.case_id, []) if planned.variant in self._may_be_unchanged else []
+        candidates = [measured] if measured is not None else accepted
         if planned.confirms or not candidates:
             return None
         same = unchanged(
@@ -123,8 +127,16 @@ class TrialRunner:
         known = next((outcome for outcome in same if outcome.trial == planned.trial), None)
         if known is None or not self._judge.stands(known, judged):
             return None
+        self.unchanged += measured is None
         entry = planned.entry
-        return replace(known, variant=planned.variant, kind=entry.kind, case_status=entry.status, live_share=0.0)
+        return replace(
+            known,
+            variant=planned.variant,
+            kind=entry.kind,
+            case_status=entry.status,
+            live_share=0.0,
+            judge_live_calls=0,
+        )
 
     def _load(self, planned: PlannedTrial) -> Case:
         file = self._files.get(planned.file)

@@ -159,6 +159,13 @@ def as_baseline(
 def unchanged(
     outcomes: Iterable[Outcome], *, case_digest: str, variant_digest: str, environment_digest: str
 ) -> list[Outcome]:
-    """The accepted outcomes of exactly this case, variant and environment: what a replay need not ask again."""
+    """The accepted outcomes of exactly this case, variant and environment: what a replay need not ask again.
+
+    Trouble on the way and what was never run were no answer, so they are asked again.
+    """
     wanted = (case_digest, variant_digest, environment_digest)
-    return [o for o in outcomes if (o.case_digest, o.variant_digest, o.environment_digest) == wanted]
+    return [
+        o
+        for o in outcomes
+        if (o.case_digest, o.variant_digest, o.environment_digest) == wanted and o.status not in ("error", "not_run")
+    ]

@@ -17,6 +17,7 @@ from pytest_llmreplay.report.judged import judge_lines, verdict_facts, verdict_l
 from pytest_llmreplay.report.junit import junit_text
 from pytest_llmreplay.report.markdown import markdown_text
 from pytest_llmreplay.report.page_data import trial_data
+from pytest_llmreplay.report.paint import Screen
 from pytest_llmreplay.report.summary import RunSummary
 from tests.report.made import EVIL, compared
 
@@ -70,7 +71,7 @@ def test_the_summary_says_what_the_judge_took_and_why_it_does_not_count():
     summary = RunSummary(None)
     for number, made in enumerate(outcomes):
         summary.add(replace(made, trial=number))
-    text = summary.text(["v1", "v2"])
+    text = summary.text(["v1", "v2"], Screen())
     assert "judge openai/judge: 2 verdicts (0 passed, 2 failed, 0 unmeasured), 6 calls (4 live), 0.0246 USD" in text
     assert "  2 advisory, so never red: the judge was never calibrated" in text
     assert "  2 quotes in nothing that the judge was shown" in text

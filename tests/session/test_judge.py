@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -330,6 +332,34 @@ def test_a_resumed_run_keeps_verdicts_until_the_rubric_or_the_power_changes(plai
     found = outcomes(plain_project)
     assert found["good-1"].verdict.advisory == "the judge was never calibrated"
     assert found["bare-1"].status == "unmeasured"
+
+
+def test_what_was_accepted_with_its_verdict_is_unchanged_until_the_judge_changes(plain_project):
+    plain_project.golden(*CASES)
+    config = plain_project.root / "configs" / "v2.yaml"
+    config.write_text(config.read_text().replace("'bot:answer'", "'bot:answer', version: '1'"))
+    accepted = (*only("v2"), "--llmreplay-baseline", "accepted")
+    with judged(plain_project) as judge:
+        calibrate(plain_project)
+        plain_project.run(*only("v2"))
+        command = [Path(sys.executable).parent / "pytest-llmreplay", "baseline", "accept", "--yes"]
+        subprocess.run(command, cwd=plain_project.root, check=True, capture_output=True)
+        shutil.rmtree(plain_project.root / ".pytest_llmreplay" / "recordings")
+        asked = len(judge.requests)
+        result = plain_project.run(*accepted)
+        result.assert_outcomes(passed=3)
+        assert len(judge.requests) == asked
+        result.stdout.fnmatch_lines(
+            ["judge openai/judge: 2 verdicts (2 passed, *), 2 calls (0 live)*", "unchanged: 3 *"]
+        )
+        with (plain_project.root / "configs" / "judge.yaml").open("a") as file:
+            file.write("votes: 3\n")
+        calibrate(plain_project)
+        result = plain_project.run(*accepted)
+        assert len(judge.requests) > asked
+        result.stdout.fnmatch_lines(
+            ["unchanged: 1 trial *", "notice: 2 cases (or their rubric or judge) changed since *"]
+        )
 
 
 def test_the_judge_is_told_neither_the_variant_nor_its_prompt(plain_project):

@@ -40,6 +40,12 @@ def test_what_was_accepted_is_read_again(path):
     assert read_baseline(path) == ({"variant": "v1", "run_id": "r"}, made)
 
 
+def test_trouble_is_asked_again_and_answers_are_not():
+    digests = {"case_digest": "digest of a", "variant_digest": "v", "environment_digest": "e"}
+    made = [outcome("a", status) for status in ("passed", "failed", "unmeasured", "error", "not_run")]
+    assert [found.status for found in unchanged(made, **digests)] == ["passed", "failed", "unmeasured"]
+
+
 def test_it_is_no_suite(path):
     write_baseline(path, [outcome("a")], {})
     assert pq.read_metadata(path).metadata[b"llmreplay.kind"] == b"baseline"
