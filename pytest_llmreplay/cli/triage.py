@@ -90,12 +90,7 @@ def triage(
         echo(line)
     if suggestions and to_promote:
         click.get_current_context().exit(wanted.promote(logs, suggestions, format_name, id_column))
-    if not suggestions:
-        click.echo("next: pytest-llmreplay signals list")
-    elif out is not None:
-        click.echo(f"next: pytest-llmreplay promote {_named(logs)} --ids {printable(shlex.quote(str(out)))}")
-    else:
-        click.echo("next: the same command with --promote, or with --out FILE for pytest-llmreplay promote --ids FILE")
+    click.echo(f"next: {_after_suggesting(logs, suggestions, out)}")
 
 
 def _print_json(found: Triage, suggestions: Sequence[Suggestion] | None) -> None:
@@ -113,6 +108,14 @@ def _print(found: Triage, asked: TriageAsked) -> None:
     by = asked.by or (INTENT if INTENT in found.groups else "tool",)
     for line in triage_text(found, by):
         echo(line)
+
+
+def _after_suggesting(logs: Sequence[str], suggestions: Sequence[Suggestion], out: Path | None) -> str:
+    if not suggestions:
+        return "pytest-llmreplay signals list"
+    if out is not None:
+        return f"pytest-llmreplay promote {_named(logs)} --ids {printable(shlex.quote(str(out)))}"
+    return "the same command with --promote, or with --out FILE for pytest-llmreplay promote --ids FILE"
 
 
 def _named(logs: Sequence[str]) -> str:
