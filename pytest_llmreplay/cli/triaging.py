@@ -79,7 +79,7 @@ class Triaging:
         from pytest_llmreplay.traces import CANONICAL_COLUMNS, canonical_conversation
 
         refuse_unknown(asked.by)
-        failing = self._failing(asked)
+        failing = self.failing(asked)
         connection = self.table.connection
         with self._polling("looking for failures"):
             failed = find_failed(connection, failing, canonical_conversation, CANONICAL_COLUMNS)
@@ -97,7 +97,12 @@ class Triaging:
         wrong = self._wrong(facts)
         return triage(facts, failed_means=failing.in_words, reasons=failed.reasons, wrong=wrong, notes=notes)
 
-    def _failing(self, asked: TriageAsked) -> Failing:
+    def failing(self, asked: TriageAsked) -> Failing:
+        """What counts as failed.
+
+        Raises:
+            UserError: a signal or an expression is wrong.
+        """
         from pytest_llmreplay.mine.signals import chosen
         from pytest_llmreplay.mine.triage.failures import failing_as_asked, failing_by_default
         from pytest_llmreplay.traces import CANONICAL_COLUMNS, parse_expression
