@@ -156,13 +156,9 @@ def _counting(shown: Display, what: str, total: int) -> Callable[[], None]:
 def _write(out: Path, findings: Sequence[Finding]) -> None:
     """Write the matches, readable by their owner only: they hold what customers wrote."""
     from pytest_llmreplay.mine.finding import write_matches
-    from pytest_llmreplay.store.atomic import write_atomically
+    from pytest_llmreplay.store.atomic import write_privately
 
-    def write(path: Path) -> None:
-        path.touch(mode=0o600)
-        write_matches(path, findings)
-
-    write_atomically(out, write)
+    write_privately(out, lambda path: write_matches(path, findings))
 
 
 def _line(finding: Finding) -> str:
