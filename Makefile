@@ -6,7 +6,8 @@ BIN := .venv/bin
 demo: .venv/demo.stamp
 	@from=; if ! { $(BIN)/python -c 'import xllamacpp' 2>/dev/null && $(BIN)/pytest-llmreplay local-model fetch; }; then \
 		echo "The local model cannot be installed here, so the demo replays what it answered before, from examples/cassettes."; \
-		from="--llmreplay-record none --llmreplay-cassettes examples/cassettes"; fi; \
+		from="--llmreplay-record none --llmreplay-cassettes examples/cassettes"; \
+	else $(BIN)/pytest-llmreplay judge calibrate examples/labels.jsonl --judge configs/judge.yaml --repeats 1 || exit $$?; fi; \
 	$(BIN)/pytest golden/ --llmreplay-variant configs/v1.yaml --llmreplay-variant configs/v2.yaml \
 		--llmreplay-baseline v1 $$from; code=$$?; \
 	if [ $$code -eq 1 ]; then echo; echo "V2 breaks what V1 did right (the red items above): a gate would stop this deploy."; \
@@ -27,10 +28,13 @@ proof: .venv/dev.stamp
 		$(wildcard $(SHARED)/samples)
 	$(BIN)/python benchmarks/large_logs.py
 	$(BIN)/python benchmarks/redaction.py
+	$(BIN)/python benchmarks/judge_attacks.py
+	$(BIN)/python benchmarks/judge.py $(SHARED)/data
 	$(BIN)/python benchmarks/signals.py --clean $(SHARED)/data/traces_sgd.parquet \
 		--judged $(SHARED)/data/traces_airline_tau1.parquet --judged $(SHARED)/data/traces_airline_tau2.parquet
 	$(BIN)/python benchmarks/mine.py --text 1GB --like
 	$(BIN)/python benchmarks/search.py --data $(SHARED)/data
+	$(BIN)/python benchmarks/triage.py
 	$(BIN)/python benchmarks/faults.py
 	$(BIN)/python benchmarks/replay.py --bench $(SHARED)/bench
 

@@ -1,11 +1,15 @@
 """Conversation logs of any size, as canonical Parquet: the shop of the example, or public conversations varied.
 
     python benchmarks/make_logs.py --out FILE.parquet --text 1GB [--seed 1] [--from LOGS]
+    python benchmarks/make_logs.py --out FILE.parquet --conversations 200000 --failing 0.04 \
+        [--regression 2026-02-10 get_order_status v2 0.3]
 
 Without --from the conversations are those of the example's shop: customers' messages with other order numbers, calls,
 results and answers that go with them. With --from (a file or folder that the readers read) each conversation is a copy
 of one of those with its digits exchanged, alike in all its messages, and one word in eight exchanged for another one of
 the log, so that no two copies compress to nothing. One seed always gives the same log, and nothing is held in memory.
+With --failing users are dissatisfied with that share at random, and with --regression from a day on with a share of the
+conversations that call one tool under one prompt version.
 """
 
 from __future__ import annotations
@@ -16,8 +20,8 @@ import json
 import math
 import random
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +29,7 @@ import yaml
 
 from examples import shop
 from examples.make_logs import labelled_messages
-from pytest_llmreplay.model.conversation import Conversation, Message, Step, Tool, ToolCall
+from pytest_llmreplay.model.conversation import Conversation, Message, Step, Tool, ToolCall, calls_of
 from pytest_llmreplay.traces import read_conversations, write_conversations
 
 ROOT = Path(__file__).parents[1]
@@ -166,6 +170,34 @@ def _logged(conversation: Conversation, rng: random.Random, number: int) -> Conv
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """From `day` (ISO 8601) on, users are dissatisfied with a share of what calls a tool under a prompt version."""
+
+    day: str
+    tool: str
+    prompt_version: str
+    share: float
+
+    def concerns(self, conversation: Conversation) -> bool:
+        """Whether a conversation is of that kind."""
+        return (
+            (conversation.started_at or "")[:10] >= self.day
+            and conversation.prompt_version == self.prompt_version
+            and any(call.name == self.tool for call in calls_of(conversation.messages))
+        )
+
+
+def with_failures(
+    conversations: Iterable[Conversation], seed: int, share: float, regression: Regression | None = None
+) -> Iterator[Conversation]:
+    """The conversations, with a share of which users are dissatisfied, and the regression's share where it applies."""
+    rng = random.Random(seed)
+    for conversation in conversations:
+        chance = regression.share if regression is not None and regression.concerns(conversation) else share
+        yield replace(conversation, feedback={"thumb": -1}) if rng.random() < chance else conversation
+
+
 def up_to(conversations: Iterator[Conversation], text_bytes: int) -> Iterator[Conversation]:
     """The first conversations, until their messages hold so much text."""
     size = 0
@@ -190,14 +222,20 @@ def main() -> None:
     parser.add_argument("--text", type=bytes_of, default=bytes_of("100MB"), help="how much text of messages")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--from", dest="logs", action="append", help="public conversations to vary; repeatable")
+    parser.add_argument("--conversations", type=int, help="how many conversations, instead of how much text")
+    parser.add_argument("--failing", type=float, default=0.0, help="share with which users are dissatisfied")
+    parser.add_argument("--regression", nargs=4, metavar=("DAY", "TOOL", "VERSION", "SHARE"))
     arguments = parser.parse_args()
-    made = (
-        varied_conversations(arguments.logs, arguments.seed) if arguments.logs else shop_conversations(arguments.seed)
-    )
+    seed = arguments.seed
+    made = varied_conversations(arguments.logs, seed) if arguments.logs else shop_conversations(seed)
+    regression = Regression(*arguments.regression[:3], float(arguments.regression[3])) if arguments.regression else None
+    if arguments.failing or regression:
+        made = with_failures(made, seed, arguments.failing, regression)
     began = time.monotonic()
-    count = write_conversations(arguments.out, up_to(made, arguments.text))
+    chosen = itertools.islice(made, arguments.conversations) if arguments.conversations else up_to(made, arguments.text)
+    count = write_conversations(arguments.out, chosen)
     size = arguments.out.stat().st_size
-    print(f"{count:,} conversations, {arguments.text / 1e6:,.0f} MB of text, {size / 1e6:,.0f} MB on disk")
+    print(f"{count:,} conversations, {size / 1e6:,.0f} MB on disk")
     print(f"in {time.monotonic() - began:.0f} s")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -93,6 +94,8 @@ def write_variant(root: Path, url: str, extra: str = "") -> None:
 def start(root: Path, *arguments: str, prefix: Sequence[str] = (), **settings) -> subprocess.Popen[str]:
     """A pytest of its own in the project; `prefix` is a command that runs it, `settings` are those of `Popen`."""
     command = [*prefix, sys.executable, "-m", "pytest", *QUIET, *arguments]
+    # Whoever runs the tests in the background has them ignore interrupts, and their children with them.
+    settings.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **settings)
 
 

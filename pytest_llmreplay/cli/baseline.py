@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.report.paint import plural
 from pytest_llmreplay.report.text import printable
 
 if TYPE_CHECKING:
     from pytest_llmreplay.config import Project
     from pytest_llmreplay.model.case import Case
     from pytest_llmreplay.model.outcome import Outcome
+
+
+_NO_ANSWER = ("error", "not_run")
 
 
 @click.group()
@@ -40,16 +45,18 @@ def accept(run: str, variant: str | None, yes: bool) -> None:
     project = find_project(Path.cwd())
     info, outcomes = RunStore(project.state).load(run)
     candidate = _candidate(info, outcomes, variant)
-    mine = [outcome for outcome in outcomes if outcome.variant == candidate]
-    passed = set(accepted_cases(mine))
+    replayed = [outcome for outcome in outcomes if outcome.variant == candidate]
+    mine = [outcome for outcome in replayed if outcome.status not in _NO_ANSWER]
+    passed = set(accepted_cases(replayed))
     chosen = {o.case_id: o for o in mine if o.case_id in passed}
     if chosen:
-        click.echo(f"{len(chosen)} open cases passed on {candidate} and become fixed:")
+        become = "becomes" if len(chosen) == 1 else "become"
+        click.echo(f"{plural(len(chosen), 'open case')} passed on {candidate} and {become} fixed:")
     else:
         click.echo(f"{candidate} passed no open case in this run; none becomes fixed.")
     for case_id, outcome in sorted(chosen.items()):
         click.echo(f"  {printable(case_id)}  ({printable(outcome.case_file)})")
-    click.echo(f"{len(mine)} outcomes of {candidate} become the accepted baseline.")
+    click.echo(_what_is_kept(candidate, mine, len(replayed) - len(mine)))
     if not yes:
         if not sys.stdin.isatty():
             raise UserError("there is no terminal to ask on", fix="look at the list above and add --yes")
@@ -57,6 +64,14 @@ def accept(run: str, variant: str | None, yes: bool) -> None:
     fixed = _accept(project, chosen)
     _keep_outcomes(project, info, mine, fixed)
     click.echo("next: commit golden/, then pytest golden/")
+
+
+def _what_is_kept(candidate: str, outcomes: Sequence[Outcome], left_out: int) -> str:
+    statuses = Counter(outcome.status for outcome in outcomes)
+    told = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+    become = "becomes" if len(outcomes) == 1 else "become"
+    kept = f"{plural(len(outcomes), 'outcome')} of {candidate} {become} the accepted baseline ({told or 'none'})"
+    return f"{kept}; left out: {left_out} in trouble or never run" if left_out else kept
 
 
 def _accept(project: Project, chosen: dict[str, Outcome]) -> list[str]:
@@ -67,7 +82,7 @@ def _accept(project: Project, chosen: dict[str, Outcome]) -> list[str]:
         rewrite_cases(project.root / file, _fixing(chosen, fixed))
     for case_id in sorted(set(chosen) - set(fixed)):
         click.echo(f"left alone: {case_id} is no longer the case that was replayed", err=True)
-    click.echo(f"{len(fixed)} cases are fixed from now on.")
+    click.echo(f"fixed from now on: {plural(len(fixed), 'case')}")
     return fixed
 
 
@@ -91,7 +106,7 @@ def _keep_outcomes(project: Project, info: dict[str, Any], mine: Sequence[Outcom
         "accepted_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     rows = write_baseline(path, kept, about)
-    click.echo(f"{project.relative(path)} holds {rows} accepted outcomes.")
+    click.echo(f"{project.relative(path)} holds {plural(rows, 'accepted outcome')}.")
 
 
 def _fixing(chosen: dict[str, Outcome], fixed: list[str]) -> Callable[[Case], Case]:

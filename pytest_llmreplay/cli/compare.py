@@ -63,7 +63,9 @@ def compare(
     for note in material.notes:
         echo(f"note: {note}")
     if not quiet:
-        echo(f"\nnext: {shlex.join(['pytest-llmreplay', 'report', *(runs or ('last',))])}")
+        chosen = ["--candidate", material.candidates[0]] if candidates or len(material.candidates) > 1 else []
+        options = [*(["--baseline", baseline] if baseline else []), *chosen, *(["--allow"] if allow else [])]
+        echo(f"\nnext: {shlex.join(['pytest-llmreplay', 'report', *(runs or ('last',)), *options])}")
 
 
 def _write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:

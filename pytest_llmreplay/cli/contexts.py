@@ -23,7 +23,7 @@ def case_contexts(project: Project, rows: Iterable[Mapping[str, Any]]) -> tuple[
     notes, changed = [], 0
     for file in files:
         try:
-            for case in _cases(project, file, set(digests)):
+            for case in cases_in(project, file, set(digests)):
                 if digests[case.case_id] and case.content_digest != digests[case.case_id]:
                     changed += 1
                     continue
@@ -35,7 +35,12 @@ def case_contexts(project: Project, rows: Iterable[Mapping[str, Any]]) -> tuple[
     return found, notes
 
 
-def _cases(project: Project, file: str, wanted: set[str]) -> Iterator[Case]:
+def cases_in(project: Project, file: str, wanted: set[str]) -> Iterator[Case]:
+    """The wanted cases in a golden file, named as a run names it.
+
+    Raises:
+        UserError: it is not a file of this project, or cannot be read.
+    """
     from pytest_llmreplay.store.cases import BadCase, CaseEntry, CaseFile, read_index
 
     path = (project.root / file).resolve()

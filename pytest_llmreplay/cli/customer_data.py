@@ -71,9 +71,15 @@ def _alone(word: str) -> str:
 
 
 def texts_of(case: Case) -> set[str]:
-    """What the user wrote in a case, as it stands in JSON, where it is long enough to tell customers apart."""
-    said = (message.content or "" for message in case.messages if message.role == "user")
-    return {json.dumps(text, ensure_ascii=False)[1:-1] for text in said if len(text) >= _TELLING_CHARACTERS}
+    """What the user wrote in a case, as it stands in JSON, where it is long enough to tell customers apart.
+
+    A request to a judge holds it as JSON inside of JSON.
+    """
+    from pytest_llmreplay.judge.prompt import as_data
+
+    said = [message.content or "" for message in case.messages if message.role == "user"]
+    told = [text for text in said if len(text) >= _TELLING_CHARACTERS]
+    return {json.dumps(form, ensure_ascii=False)[1:-1] for text in told for form in (text, as_data(text)[1:-1])}
 
 
 def parquet_files(project: Project) -> list[Path]:

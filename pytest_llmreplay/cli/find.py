@@ -74,7 +74,7 @@ def find(
     budget = Budget(max_cost_usd=max_cost)
     confirmed: Confirmed | None = None
     with display() as shown, open_logs(LogChoice(logs, format_name, id_column, where), caches, shown) as table:
-        search = Search(table, known, caches, lambda: _embedder(embedding, budget), embedding == _STATIC, shown)
+        search = Search(table, known, caches, lambda: embedder_named(embedding, budget), embedding == _STATIC, shown)
         findings = search.find(asked, counted)
         searched = table.size()
         if model is not None:
@@ -107,7 +107,7 @@ def _refuse(asked: Asked, model: str | None) -> None:
         raise UserError("there is nothing to ask the model about; say --like or --signal", key="--confirm")
 
 
-def _embedder(name: str, budget: Budget) -> Embedder:
+def embedder_named(name: str, budget: Budget) -> Embedder:
     """What turns texts into vectors.
 
     Raises:

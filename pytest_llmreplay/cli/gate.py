@@ -55,7 +55,8 @@ def gate(
     from pytest_llmreplay.config import find_project
     from pytest_llmreplay.config.gate import load_gate
     from pytest_llmreplay.report.commands import reproduce_commands
-    from pytest_llmreplay.report.gating import gate_of
+    from pytest_llmreplay.report.gating import calibrations_of, gate_of, judge_evidence
+    from pytest_llmreplay.report.judged import judge_lines
 
     project = find_project(Path.cwd())
     written = load_gate(policy or project.configs / "gate.yaml")
@@ -63,13 +64,19 @@ def gate(
     comparison = compare_outcomes(
         material.rows, baseline=material.baseline, candidate=material.candidate, seed=seed, allow_differences=allow
     )
+    today = dt.datetime.now(dt.UTC).date()
     decision, waivers = gate_of(
-        written, comparison, configs=project.configs, golden=project.golden, today=dt.datetime.now(dt.UTC).date()
+        written,
+        comparison,
+        configs=project.configs,
+        golden=project.golden,
+        today=today,
+        judge=judge_evidence(calibrations_of(project.configs, material.runs), material.compared, written.judge, today),
     )
     commands = reproduce_commands(material.rows, comparison.candidate, material.runs)
     if evidence is not None:
         _write_evidence(evidence, decision, comparison, written, waivers, material)
-    _write_markdown(markdown, comparison, decision, commands)
+    _write_markdown(markdown, comparison, decision, commands, list(judge_lines(material.compared)))
     _print(decision, commands, material, as_json=as_json, quiet=quiet, verbose=verbose)
     click.get_current_context().exit(decision.exit_code)
 
@@ -98,7 +105,9 @@ def _write_evidence(
     write_text_atomically(path, json.dumps(data, indent=2, default=str) + "\n")
 
 
-def _write_markdown(path: Path | None, comparison: Comparison, decision: Decision, commands: Mapping[str, str]) -> None:
+def _write_markdown(
+    path: Path | None, comparison: Comparison, decision: Decision, commands: Mapping[str, str], judge: list[str]
+) -> None:
     from pytest_llmreplay.report.fence import on_github
     from pytest_llmreplay.report.markdown import markdown_text
     from pytest_llmreplay.store.atomic import write_text_atomically, writing
@@ -106,7 +115,7 @@ def _write_markdown(path: Path | None, comparison: Comparison, decision: Decisio
     summary = os.environ.get("GITHUB_STEP_SUMMARY") if on_github() else None
     if path is None and not summary:
         return
-    text = markdown_text(comparison, decision, commands=commands)
+    text = markdown_text(comparison, decision, commands=commands, judge=judge)
     if path is not None:
         write_text_atomically(path, text)
     if summary:
@@ -140,7 +149,8 @@ def _print(
         for line in annotation_lines(decision, files):
             click.echo(line)
     if not quiet:
-        echo(f"\nnext: {_next(decision)}")
+        named = [str(info["run_id"]) for info in material.runs if info.get("run_id")]
+        echo("\n".join(["", *(f"run {run_id}" for run_id in named), f"next: {_next(decision)}"]))
 
 
 def _next(decision: Decision) -> str:

@@ -31,3 +31,17 @@ def is_repository(folder: Path) -> bool:
     except UserError:
         return False
     return True
+
+
+def would_take(path: Path) -> bool:
+    """Whether a file lies in a git repository that does not ignore it."""
+    file = path.resolve()
+    try:
+        git(file.parent, "rev-parse", "--git-dir")
+    except UserError:
+        return False
+    try:
+        git(file.parent, "check-ignore", "--quiet", "--", file.name)
+    except UserError:
+        return True
+    return False

@@ -34,6 +34,11 @@ class Material:
     notes: tuple[str, ...] = ()
 
     @property
+    def compared(self) -> list[Mapping[str, Any]]:
+        """The rows of the baseline and the candidates."""
+        return [row for row in self.rows if row.get("variant") in (self.baseline, *self.candidates)]
+
+    @property
     def candidate(self) -> str:
         """The only candidate.
 
@@ -104,19 +109,23 @@ def _sources(project: Project, references: Sequence[str], baseline: str | None) 
     from pytest_llmreplay.store.baseline import ACCEPTED
 
     sources = [_source(project, reference) for reference in references if reference != ACCEPTED]
-    if ACCEPTED not in (*references, baseline) or any(ACCEPTED in source.variants for source in sources):
+    # A run that was compared with the accepted baseline is so again, where nothing else is asked for.
+    named = next((source.info["baseline"] for source in sources if source.info.get("baseline")), None)
+    wanted = ACCEPTED in references or (baseline or named) == ACCEPTED
+    if not wanted or any(ACCEPTED in source.variants for source in sources):
         return sources, []
     accepted, notes = _accepted(project, sources)
     return [accepted, *sources], notes
 
 
 def _accepted(project: Project, sources: Sequence[_Source]) -> tuple[_Source, list[str]]:
-    from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, read_baseline
+    from pytest_llmreplay.compare.wording import changed_since_accepted
+    from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, origins_of, read_baseline
 
     info, outcomes = read_baseline(baseline_file(project))
-    digests = {str(row["case_id"]): str(row.get("case_digest") or "") for s in sources for row in s.rows}
-    valid, changed = as_baseline(outcomes, digests or {o.case_id: o.case_digest for o in outcomes})
-    notes = [f"Changed since it was accepted, so nothing to compare it with: {case}." for case in changed]
+    compared = origins_of(row for source in sources for row in source.rows) or origins_of(_outcome_rows(outcomes))
+    valid, changed = as_baseline(outcomes, compared)
+    notes = [changed_since_accepted(changed)] if changed else []
     about = {**info, "baseline": ACCEPTED, "variants": {ACCEPTED: info.get("about") or {}}}
     return _Source(about, _outcome_rows(valid)), notes
 

@@ -19,6 +19,7 @@ from pytest_llmreplay.cli.questions import Questions
 from pytest_llmreplay.cli.reproducing import reproduced
 from pytest_llmreplay.cli.review import review, say_duplicate, say_stopped
 from pytest_llmreplay.cli.selection import selected
+from pytest_llmreplay.cli.suggested import promoted, suggestions_in
 from pytest_llmreplay.model.case import FailureCategory, FailureStage, Severity
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import printable
@@ -38,9 +39,7 @@ RECORD_MODES = ("none", "once", "new_episodes", "all")
 @click.command()
 @click.argument("logs", nargs=-1, required=True)
 @click.option("--id", "ids", multiple=True, metavar="ID", help="A conversation to promote; repeatable.")
-@click.option(
-    "--ids", "ids_file", metavar="FILE", help="Ids one a line, or what find gave: JSON or Parquet; - is stdin."
-)
+@click.option("--ids", "ids_file", metavar="FILE", help="Ids one a line, or what find or triage gave; - is stdin.")
 @click.option("--where", metavar="EXPR", help="Promote the conversations for which this expression holds.")
 @click.option("--sample", type=click.IntRange(min=1), help="Of those selected only this many, always the same ones.")
 @click.option("--by", metavar="COLUMN", help="With --sample: evenly over the values of this column.")
@@ -98,9 +97,9 @@ def promote(logs: tuple[str, ...], out: Path | None, suite: str | None, dry_run:
     """
     from pytest_llmreplay.config import find_project
     from pytest_llmreplay.promote import Promotion
-    from pytest_llmreplay.promote import promote as run_pipeline
 
     choices = Choices.of(options)
+    suggestions = suggestions_in(choices)
     project = find_project(Path.cwd())
     problems: list[ReadProblem] = []
     suite = suite or (out.stem if out else _suite_named_by(logs[0]))
@@ -118,7 +117,7 @@ def promote(logs: tuple[str, ...], out: Path | None, suite: str | None, dry_run:
     steps = pipeline_steps(project, logs, choices, redactor, problems)
     originals = Originals(redactor) if choices.store == "references" else None
     chosen = _with_relative_source(selected(logs, choices, problems), project)
-    results = run_pipeline(chosen if originals is None else originals.seen(chosen), promotion, steps)
+    results = promoted(chosen if originals is None else originals.seen(chosen), promotion, steps, suggestions)
     sorted_out = _sorted_out(results, project, suite, choices.on_duplicate)
     for problem in problems:
         click.echo(printable(str(problem)), err=True)

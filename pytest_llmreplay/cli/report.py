@@ -65,7 +65,7 @@ def report(
         material.rows, baseline=material.baseline, candidate=material.candidate, seed=seed, allow_differences=allow
     )
     chosen = policy or project.configs / "gate.yaml"
-    decision = _decision(project, chosen, comparison) if policy or chosen.exists() else None
+    decision = _decision(project, chosen, comparison, material) if policy or chosen.exists() else None
     commands = reproduce_commands(material.rows, comparison.candidate, material.runs)
     if html is None and markdown is None and junit is None and changes is None:
         from pytest_llmreplay.store.state import ensure_state
@@ -74,9 +74,11 @@ def report(
     if html is not None:
         _write(html, _html(project, material, comparison, decision, commands))
     if markdown is not None:
+        from pytest_llmreplay.report.judged import judge_lines
         from pytest_llmreplay.report.markdown import markdown_text
 
-        _write(markdown, markdown_text(comparison, decision, commands=commands))
+        judge = list(judge_lines(material.compared))
+        _write(markdown, markdown_text(comparison, decision, commands=commands, judge=judge))
     if junit is not None:
         from pytest_llmreplay.report.junit import junit_text
 
@@ -86,15 +88,16 @@ def report(
     click.echo(f"next: open {html} in a browser" if html else "next: pytest-llmreplay gate")
 
 
-def _decision(project: Project, policy: Path, comparison: Comparison) -> Decision:
+def _decision(project: Project, policy: Path, comparison: Comparison, material: Material) -> Decision:
     import datetime as dt
 
     from pytest_llmreplay.config.gate import load_gate
-    from pytest_llmreplay.report.gating import gate_of
+    from pytest_llmreplay.report.gating import calibrations_of, gate_of, judge_evidence
 
     today = dt.datetime.now(dt.UTC).date()
     written = load_gate(policy)
-    return gate_of(written, comparison, configs=project.configs, golden=project.golden, today=today)[0]
+    judge = judge_evidence(calibrations_of(project.configs, material.runs), material.compared, written.judge, today)
+    return gate_of(written, comparison, configs=project.configs, golden=project.golden, today=today, judge=judge)[0]
 
 
 def _write(path: Path, text: str) -> None:
@@ -127,7 +130,9 @@ def _html(
 
 
 def _facts(material: Material) -> dict[str, str]:
-    """What produced the figures: runs, commits, models, versions."""
+    """What produced the figures: runs, commits, models, versions, the judge and what it took."""
+    from pytest_llmreplay.report.judged import judge_lines
+
     facts: dict[str, str] = {}
     for info in material.runs:
         if not info.get("run_id"):
@@ -139,7 +144,8 @@ def _facts(material: Material) -> dict[str, str]:
             facts[f"variant {name}"] = f"{answers} ({variant.get('file')}, digest {str(variant.get('digest'))[:12]})"
         versions: Mapping[str, Any] = info.get("versions") or {}
         facts["versions"] = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return facts
+    judged = "; ".join(line.strip() for line in judge_lines(material.compared))
+    return {**facts, "judge": judged.removeprefix("judge ")} if judged else facts
 
 
 def _changes(project: Project, material: Material, comparison: Comparison, allow: bool) -> str:

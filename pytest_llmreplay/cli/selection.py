@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -109,6 +110,8 @@ def _ids_in_parquet(content: bytes, file: str) -> list[str]:
         opened = pq.ParquetFile(pa.BufferReader(content))
         if "conversation_id" not in opened.schema_arrow.names:
             raise UserError("has no column conversation_id", file=file)
+        if not Path(file).is_file() and (opened.schema_arrow.metadata or {}).get(b"llmreplay.kind") == b"suggestions":
+            raise UserError("holds suggestions, which say what each conversation is: name their file", file=file)
         table = opened.read(["conversation_id"])
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"cannot be read: {error}", file=file) from error

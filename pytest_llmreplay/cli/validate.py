@@ -28,9 +28,11 @@ def validate() -> None:
     cases = list(_cases(project, problems))
     for warning in _warnings(cases, variants):
         click.echo(f"warning: {printable(warning)}")
-    for problem in problems:
-        click.echo(f"problem: {printable(str(problem))}", err=True)
-    click.echo(f"{len(cases)} cases, {len(variants)} variants, {len(problems)} problems")
+    # A rubric with a mistake is met as a file, and again with each case that names it.
+    sentences = list(dict.fromkeys(str(problem) for problem in problems))
+    for sentence in sentences:
+        click.echo(f"problem: {printable(sentence)}", err=True)
+    click.echo(f"{len(cases)} cases, {len(variants)} variants, {len(sentences)} problems")
     if problems:
         click.get_current_context().exit(1)
     click.echo("next: pytest golden/" if cases else "next: pytest-llmreplay promote LOGS")
@@ -43,7 +45,7 @@ def _cases(project: Project, problems: list[UserError]) -> Iterator[Case]:
     for path in [path for golden in project.golden for path in _parquet(golden)]:
         try:
             if is_case_file(path):
-                yield from _cases_in(path, project.relative(path), places, problems)
+                yield from _cases_in(path, project, places, problems)
         except UserError as error:
             problems.append(error)
 
@@ -53,10 +55,10 @@ def _parquet(golden: Path) -> list[Path]:
     return [golden] if golden.is_file() else sorted(golden.rglob("*.parquet"))
 
 
-def _cases_in(path: Path, name: str, places: dict[str, str], problems: list[UserError]) -> Iterator[Case]:
+def _cases_in(path: Path, project: Project, places: dict[str, str], problems: list[UserError]) -> Iterator[Case]:
     from pytest_llmreplay.store.cases import BadCase, BadRow, CaseFile, read_index
 
-    file = CaseFile(path)
+    file, name = CaseFile(path), project.relative(path)
     for entry in read_index(path):
         if isinstance(entry, BadRow):
             problems.append(UserError(entry.reason, file=f"{name}: row {entry.row + 1}", key=entry.field))
@@ -69,13 +71,15 @@ def _cases_in(path: Path, name: str, places: dict[str, str], problems: list[User
         except BadCase as error:
             problems.append(UserError(error.reason, file=f"{name}: row {entry.row + 1}", key=error.field))
             continue
-        problems.extend(_expectation_problems(case, name))
+        problems.extend(_expectation_problems(case, name, project.root))
         yield case
 
 
-def _expectation_problems(case: Case, name: str) -> Iterator[UserError]:
+def _expectation_problems(case: Case, name: str, root: Path) -> Iterator[UserError]:
+    from pytest_llmreplay.config import rubric_of
     from pytest_llmreplay.model.conversation import turns_of
     from pytest_llmreplay.model.expectation import parse_expectation
+    from pytest_llmreplay.model.rubric import RubricReference
 
     if not 1 <= case.turn <= len(turns_of(case.messages)):
         yield UserError(
@@ -84,7 +88,12 @@ def _expectation_problems(case: Case, name: str) -> Iterator[UserError]:
     if case.status in ("draft", "retired") and not case.expect:
         return
     try:
-        parse_expectation(case.expect, file=f"{name}::{case.case_id}")
+        rubric = parse_expectation(case.expect, file=f"{name}::{case.case_id}").rubric
+        if isinstance(rubric, RubricReference) and not (root / rubric.file).is_file():
+            place = f"{name}::{case.case_id}"
+            yield UserError("there is no such rubric", file=place, key="expect.rubric.file", value=rubric.file)
+        elif rubric is not None:
+            rubric_of(rubric, root)
     except Problems as error:
         yield from error.problems
     except UserError as error:

@@ -98,7 +98,7 @@ def decide(
         waived=tuple((item, valid[item.case_id]) for item in red if item.case_id in valid),
         cleared=tuple(cleared),
         results=results,
-        notes=tuple(_notes(comparison, waivers, today, cleared)),
+        notes=(*_confirmed(confirmations or {}, cleared), *_notes(comparison, waivers, today)),
     )
 
 
@@ -120,7 +120,16 @@ def _pass_sentence(comparison: Comparison, results: Sequence[RuleResult]) -> str
     )
 
 
-def _notes(comparison: Comparison, waivers: Sequence[Waiver], today: dt.date, cleared: Sequence[str]) -> list[str]:
+def _confirmed(confirmations: Mapping[str, Confirmation], cleared: Sequence[str]) -> list[str]:
+    """What fresh trials said of the red cases."""
+    if not confirmations:
+        return []
+    counts = [f"{name} failed {c.failed} of {c.failed + c.passed}" for name, c in sorted(confirmations.items())]
+    told = [f"Red cases in fresh trials, which count nowhere else: {named(counts)}."]
+    return [*told, *([f"Failed once and cleared by fresh trials: {named(cleared)}."] if cleared else [])]
+
+
+def _notes(comparison: Comparison, waivers: Sequence[Waiver], today: dt.date) -> list[str]:
     known = {pair.case_id for pair in comparison.cases}
     notes = [f"Compared although {difference}." for difference in comparison.allowed_differences]
     for waiver in waivers:
@@ -131,6 +140,4 @@ def _notes(comparison: Comparison, waivers: Sequence[Waiver], today: dt.date, cl
             notes.append(f"{who} names a case that was not run.")
         else:
             notes.append(f"{who} holds until {waiver.until}.")
-    if cleared:
-        notes.append(f"Failed once and cleared by fresh trials: {named(cleared)}.")
     return [*notes, *comparison.notes]

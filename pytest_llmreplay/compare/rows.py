@@ -16,6 +16,7 @@ from pytest_llmreplay.model.outcome import OutcomeStatus
 Row = Mapping[str, Any]
 
 STATUSES: tuple[str, ...] = get_args(OutcomeStatus)
+_PLAIN = frozenset({str, int, bool, type(None), list, dict, tuple})
 MEASURED = frozenset({"passed", "failed"})
 _DIGESTS = {
     "case_digest": "contents of the case",
@@ -64,7 +65,8 @@ def group_rows(rows: Iterable[Row], *, baseline: str, candidate: str) -> list[Ca
         raise UserError("baseline and candidate are the same variant", value=baseline)
     found: dict[str, None] = {}
     grouped: dict[str, dict[str, dict[int, Row]]] = {}
-    for number, row in enumerate(rows, start=1):
+    for number, given in enumerate(rows, start=1):
+        row = plain_row(given)
         case_id, variant, trial = _identity(row, number)
         found[variant] = None
         if variant not in (baseline, candidate):
@@ -83,6 +85,26 @@ def group_rows(rows: Iterable[Row], *, baseline: str, candidate: str) -> list[Ca
         CaseRows(case_id, *(tuple(row for _, row in sorted(sides[name].items())) for name in (baseline, candidate)))
         for case_id, sides in sorted(grouped.items())
     ]
+
+
+def plain_row(row: Row) -> Row:
+    """The row with values of Python: scalars and arrays of NumPy and Arrow are converted, what is missing is None.
+
+    Missing are not-a-number and the `NA` of pandas, with which a data frame fills the columns that a row does not have.
+    """
+    odd = {name: _plain(value) for name, value in row.items() if type(value) not in _PLAIN}
+    return {**row, **odd} if odd else row
+
+
+def _plain(value: Any) -> Any:
+    for convert in ("as_py", "tolist"):
+        if hasattr(value, convert):
+            value = getattr(value, convert)()
+    try:
+        return None if value != value else value  # noqa: PLR0124
+    except TypeError:
+        # pandas.NA does not say whether it equals itself.
+        return None
 
 
 def differences_of_material(cases: Iterable[CaseRows]) -> list[str]:

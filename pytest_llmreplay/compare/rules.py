@@ -41,7 +41,7 @@ class JudgeEvidence:
     `problem` says why it is not valid for this run, such as another rubric; None when it is.
     """
 
-    kappa: float
+    kappa: float | None
     age_days: int
     problem: str | None = None
 
@@ -94,7 +94,8 @@ def _ratchet(policy: GatePolicy, comparison: Comparison, red: Sequence[RedItem])
 def _must_fix(policy: GatePolicy, comparison: Comparison, red: Sequence[RedItem]) -> Iterator[RuleResult]:
     if not policy.must_fix:
         return
-    failing = [item.case_id for item in red if item.rule == "must_fix"]
+    # Whatever made them red: what the ratchet tolerates has to be fixed all the same.
+    failing = [item.case_id for item in red if item.case_id in policy.must_fix]
     if failing:
         yield RuleResult(
             "must_fix", "regression", f"Must be fixed and still failing: {named(failing)}.", len(failing), 0
@@ -148,9 +149,10 @@ def _live(limit: float, share: float | None) -> RuleResult:
 def _estimate(policy: GatePolicy, comparison: Comparison) -> Iterator[RuleResult]:
     found = comparison.production
     cases = comparison.overall.cases if found is None else found.cases
-    what = "cases" if found is None or comparison.production_basis == "all cases" else "controls"
+    noun = "case" if found is None or comparison.production_basis == "all cases" else "control"
+    what = f"{noun}s"
     enough = cases >= policy.min_cases
-    said = f"{cases} {what} were measured on both variants; {policy.min_cases} is the least."
+    said = f"{plural(cases, noun)} measured on both variants; {policy.min_cases} is the least."
     yield RuleResult("min_cases", "pass" if enough else "unmeasurable", said, cases, policy.min_cases)
     margin = policy.non_inferiority_margin
     if found is not None and found.cases:
@@ -207,7 +209,9 @@ def _slice(
         said = f"{plural(len(items), 'red case')}, {rule.max_regressions} tolerated" + (
             f": {named(items)}." if items else "."
         )
-        verdict: Verdict = "regression" if over else "pass"
+        if not inside:
+            said = "No case belongs to the slice, so nothing is known of it."
+        verdict: Verdict = "regression" if over else "pass" if inside else "unmeasurable"
         yield RuleResult(f"{name}.max_regressions", verdict, said, len(items), rule.max_regressions)
     if rule.min_cases is not None:
         enough = found.cases >= rule.min_cases
@@ -258,6 +262,8 @@ def _judge(rule: JudgeRule, evidence: JudgeEvidence | None) -> RuleResult:
         problem = evidence.problem
     elif evidence.age_days > rule.max_age_days:
         problem = f"its calibration is {evidence.age_days} days old and {rule.max_age_days} is the most"
+    elif evidence.kappa is None:
+        problem = "its kappa is not known"
     elif evidence.kappa < rule.min_kappa:
         problem = f"its kappa is {evidence.kappa:.2f} and {rule.min_kappa:.2f} is the least"
     else:

@@ -76,6 +76,16 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def changed_since_accepted(case_ids: Sequence[str]) -> str:
+    """That the accepted outcomes of these cases say nothing any more."""
+    one = len(case_ids) == 1
+    return (
+        f"{plural(len(case_ids), 'case')} (or {'its' if one else 'their'} rubric or judge) changed since "
+        f"{'it was' if one else 'they were'} accepted and {'has' if one else 'have'} nothing to be compared with: "
+        f"{named(case_ids)}."
+    )
+
+
 def named(names: Sequence[str], most: int = 5) -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

@@ -2,6 +2,7 @@
 
 from pytest_llmreplay.config.environment import load_environment
 from pytest_llmreplay.config.expectations import load_expectations
+from pytest_llmreplay.config.judge import load_judge, load_rubric, rubric_of
 from pytest_llmreplay.config.project import Project, find_project
 from pytest_llmreplay.config.references import fill_environment
 from pytest_llmreplay.config.variant import load_variant
@@ -13,6 +14,9 @@ __all__ = [
     "find_project",
     "load_environment",
     "load_expectations",
+    "load_judge",
+    "load_rubric",
     "load_variant",
     "read_yaml",
+    "rubric_of",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from pytest_llmreplay.config.environment import load_environment
 from pytest_llmreplay.config.expectations import load_expectations
 from pytest_llmreplay.config.gate import load_gate
+from pytest_llmreplay.config.judge import load_judge, load_rubric
 from pytest_llmreplay.config.migration import load_migration
 from pytest_llmreplay.config.redaction import load_redaction
 from pytest_llmreplay.config.schemas import FILES
@@ -33,6 +34,8 @@ def check_configs(folder: Path, root: Path) -> tuple[list[Variant], list[UserErr
         "expectations": lambda path: load_expectations(path, root=root),
         "tools": lambda path: parse_written(ToolsFile, read_yaml(path, kind="tools"), file=str(path)),
         "messages": lambda path: parse_written(MessagesFile, read_yaml(path, kind="messages"), file=str(path)),
+        "rubric": load_rubric,
+        "judge": load_judge,
         "gate": load_gate,
         "waivers": load_waivers,
         "redaction": load_redaction,

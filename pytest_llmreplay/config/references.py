@@ -32,6 +32,18 @@ def referred(value: str, *, base: Path, root: Path | None, key: str) -> Path:
     return path
 
 
+def inside(root: Path, path: str, *, key: str) -> Path:
+    """The file that a path from the project's folder names.
+
+    Raises:
+        UserError: it lies outside of the project.
+    """
+    found = (root / path).resolve()
+    if not found.is_relative_to(root.resolve()):
+        raise UserError("leads out of the project", key=key, value=path)
+    return found
+
+
 def fill_environment(text: str, environ: Mapping[str, str] | None = None) -> str:
     """Replace each `${NAME}` by the environment variable of that name.
 

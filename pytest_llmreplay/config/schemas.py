@@ -16,6 +16,8 @@ from pytest_llmreplay.config.redaction import RedactionFile
 from pytest_llmreplay.config.signals import SignalsFile
 from pytest_llmreplay.config.variant import MessagesFile, ToolsFile, VariantFile
 from pytest_llmreplay.model.expectation import Expectation
+from pytest_llmreplay.model.judge import Judge
+from pytest_llmreplay.model.rubric import Rubric
 from pytest_llmreplay.model.written import Written
 
 
@@ -29,6 +31,8 @@ FILES: Mapping[str, type[BaseModel]] = {
     "variant": VariantFile,
     "environment": EnvironmentFile,
     "expectations": ExpectationsFile,
+    "rubric": Rubric,
+    "judge": Judge,
     "tools": ToolsFile,
     "messages": MessagesFile,
     "gate": GatePolicy,

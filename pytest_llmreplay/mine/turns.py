@@ -107,6 +107,15 @@ class UserTurns:
                         found[here[at]] = UserTurn(log=self.logs[number], **row)
         return [found[place] for place in places]
 
+    def rows(self, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """For each of some places the number of its log among `logs`, and its conversation's row (from 0) there."""
+        import numpy as np
+        import pyarrow.parquet as pq
+
+        position = self.position[places]
+        rows = np.concatenate([pq.read_table(table, columns=["row"])["row"].to_numpy() for table in self.tables])
+        return np.searchsorted(self.starts, position, side="right") - 1, rows[position].astype(np.int64)
+
     def _positions_of(self, ids: Collection[str]) -> NDArray[np.int64]:
         import numpy as np
         import pyarrow as pa

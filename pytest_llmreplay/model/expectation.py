@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 
 from pytest_llmreplay.model.errors import Problems, UserError
 from pytest_llmreplay.model.matchers import (
@@ -17,6 +17,7 @@ from pytest_llmreplay.model.matchers import (
     regex_problems,
     value_problems,
 )
+from pytest_llmreplay.model.rubric import InlineRubric, RubricReference
 from pytest_llmreplay.model.written import Written, parse_written
 
 Order = Literal["strict", "in_order", "any_order", "at_least", "at_most", "none"]
@@ -42,10 +43,10 @@ def _occurrence(value: Any) -> Any:
     raise ValueError("must be first, last, or a number from 1")
 
 
-def _rubric(value: Any) -> Any:
-    if not isinstance(value, Mapping) or set(value) == {"file"}:
-        return value
-    return {"inline": value}
+def _rubric_kind(value: Any) -> str:
+    # By the values, so that a mistyped key is compared with the keys that were meant.
+    named = all(isinstance(inner, str) for inner in value.values()) if isinstance(value, Mapping) else True
+    return (RubricReference if named and not isinstance(value, InlineRubric) else InlineRubric).__name__
 
 
 Texts = Annotated[
@@ -128,11 +129,11 @@ class Limits(Written):
     cost_usd: float | None = Field(None, ge=0, allow_inf_nan=False, description="US dollars.")
 
 
-class RubricExpectation(Written):
-    """The rubric by which a judge looks at the answer: a file, or the rubric itself."""
-
-    file: str | None = Field(None, min_length=1)
-    inline: dict[str, Any] | None = None
+RubricExpectation = Annotated[
+    Annotated[RubricReference, Tag("RubricReference")] | Annotated[InlineRubric, Tag("InlineRubric")],
+    Discriminator(_rubric_kind),
+]
+"""The rubric by which a judge looks at what was done: its file, or the rubric itself."""
 
 
 class Expectation(Written):
@@ -141,8 +142,8 @@ class Expectation(Written):
     calls: CallsExpectation | None = None
     answer: AnswerExpectation | None = None
     limits: Limits | None = None
-    rubric: Annotated[RubricExpectation, BeforeValidator(_rubric), WithJsonSchema({"type": "object"})] | None = Field(
-        None, description="`file:` names the rubric, or the rubric itself stands here."
+    rubric: RubricExpectation | None = Field(
+        None, description="`file:` names the rubric, or the rubric itself stands here; `reference`: a good answer."
     )
 
 
@@ -197,9 +198,6 @@ def _problems(expectation: Expectation) -> Iterator[UserError]:
         yield from _answer_problems(expectation.answer, "expect.answer")
     if expectation.limits is not None and not _says_anything(expectation.limits):
         yield UserError("limits nothing", key="expect.limits", allowed=list(Limits.model_fields))
-    rubric = expectation.rubric
-    if rubric is not None and rubric.file is None and not rubric.inline:
-        yield UserError("is empty; write file, or the rubric itself", key="expect.rubric")
 
 
 def _asserts_calls(calls: CallsExpectation) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pytest_llmreplay.model.trajectory import Divergence, ToolAnswer
+from pytest_llmreplay.model.verdict import Verdict
 
 OutcomeStatus = Literal["passed", "failed", "error", "unmeasured", "not_run"]
 
@@ -47,6 +48,8 @@ class Outcome:
 
     Tokens are counts, `cost_usd` US dollars, `latency_s` seconds that the target took; None means not known.
     `live_share` is the share of requests really sent, `recorded_share` that of tool calls answered from recordings.
+    What the judge took is counted apart: `judge_calls` requests, of which `judge_live_calls` were really sent.
+    `rubric_digest` and `judge_digest` are empty where the case has no rubric or nobody judges.
     """
 
     case_id: str
@@ -80,6 +83,15 @@ class Outcome:
     case_digest: str = ""
     variant_digest: str = ""
     environment_digest: str = ""
+    verdict: Verdict | None = None
+    rubric_digest: str = ""
+    judge_digest: str = ""
+    judge_model: str = ""
+    judge_calls: int = 0
+    judge_live_calls: int = 0
+    judge_input_tokens: int | None = None
+    judge_output_tokens: int | None = None
+    judge_cost_usd: float | None = None
 
     @property
     def trial_id(self) -> tuple[str, str, int]:
@@ -97,5 +109,6 @@ def outcome_status(*, failures: bool, unmeasured: bool) -> OutcomeStatus:
 def outcome_row(outcome: Outcome) -> dict[str, Any]:
     """The outcome as plain data, as comparisons take it."""
     row: dict[str, Any] = {name: getattr(outcome, name) for name in outcome.__dataclass_fields__}
+    row["verdict"] = None if outcome.verdict is None else asdict(outcome.verdict)
     row["reasons"] = [{n: getattr(r, n) for n in r.__dataclass_fields__} for r in outcome.reasons]
     return row

@@ -26,8 +26,19 @@ class ModelRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """A token that a model wrote, and the log-probabilities of those that it might have written in its place."""
+
+    text: str
+    alternatives: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReply:
-    """A model's answer and what it took; None means not known. `latency_s` is that of the live request."""
+    """A model's answer and what it took; None means not known. `latency_s` is that of the live request.
+
+    `tokens` are there where the request asked for log-probabilities and the endpoint gives them.
+    """
 
     message: Message
     finish_reason: str | None = None
@@ -36,6 +47,7 @@ class ModelReply:
     cost_usd: float | None = None
     latency_s: float | None = None
     live: bool = True
+    tokens: tuple[Token, ...] | None = None
 
 
 class Provider(Protocol):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pytest_llmreplay.model.conversation import Message, ToolCall, calls_of
+
+N = TypeVar("N", int, float)
 
 StopReason = Literal["answered", "unrecorded", "max_steps"]
 ToolAnswerSource = Literal["recorded", "stub", "function", "nearest", "error", "unrecorded", "live"]
@@ -117,3 +119,10 @@ def share(flags: Iterable[bool]) -> float | None:
     """How many of the flags are set, from 0 to 1; None when there are none."""
     values = list(flags)
     return sum(values) / len(values) if values else None
+
+
+def sum_known(values: Iterable[N | None]) -> N | None:
+    """The sum; a figure that is not known of one of them is not known of the sum, nor of none at all."""
+    listed = list(values)
+    known = [value for value in listed if value is not None]
+    return sum(known) if listed and len(known) == len(listed) else None

@@ -12,7 +12,8 @@ from pytest_llmreplay.model.canonical import digest
 from pytest_llmreplay.model.conversation import Message, Tool, tools_digest
 from pytest_llmreplay.model.written import Written
 
-_PACE = {"max_concurrency", "timeout_s", "requests_per_minute", "tokens_per_minute", "prices", "api_key_env"}
+PACE = {"max_concurrency", "timeout_s", "requests_per_minute", "tokens_per_minute", "prices", "api_key_env"}
+"""The keys of a target that change how it is reached, and not what it answers."""
 
 ReplayMode = Literal["failing_turn", "each_turn", "conversation"]
 Unrecorded = Literal["stop", "error", "nearest"]
@@ -135,7 +136,7 @@ class Variant:
     @property
     def digest(self) -> str:
         """Digest of all that can change an outcome: not the name, the file or how fast it may be asked."""
-        target = self.target.model_dump(mode="json", exclude=_PACE)
+        target = self.target.model_dump(mode="json", exclude=PACE)
         return digest(
             {
                 "target": target,

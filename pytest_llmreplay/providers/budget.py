@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_llmreplay.model.errors import NotRun
 
@@ -46,7 +46,24 @@ class Budget:
                 code="budget",
             )
 
+    def part(self) -> Budget:
+        """A budget that spends from this one, and that can be stopped without stopping this one."""
+        return _Part(whole=self)
+
     def spend(self, *, tokens: int, cost_usd: float) -> None:
         """Count what a request took."""
         self.spent_tokens += tokens
         self.spent_usd += cost_usd
+
+
+@dataclass(slots=True)
+class _Part(Budget):
+    whole: Budget = field(default_factory=Budget)
+
+    def check(self) -> None:
+        if self.stopped is not None:
+            raise self.stopped
+        self.whole.check()
+
+    def spend(self, *, tokens: int, cost_usd: float) -> None:
+        self.whole.spend(tokens=tokens, cost_usd=cost_usd)

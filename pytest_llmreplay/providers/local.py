@@ -26,24 +26,27 @@ from pytest_llmreplay.providers.local_grammar import (
     value_constraint,
 )
 from pytest_llmreplay.providers.local_model import MODEL_SHA256, model_path
-from pytest_llmreplay.providers.local_prompt import answer_prompt, argument_prompt, routing_prompt
+from pytest_llmreplay.providers.local_prompt import answer_prompt, argument_prompt, question_prompt, routing_prompt
+from pytest_llmreplay.providers.local_schema import json_grammar, schema_of
 
 MODELS = ("local/smollm2",)
-PARAMS = ("max_tokens", "seed", "temperature")
+PARAMS = ("max_tokens", "response_format", "seed", "temperature")
 
 # Part of every recording's key: raise it whenever the rendering of requests changes.
 _LAYOUT = 1
 _NAME_TOKENS = 24
 _VALUE_TOKENS = 64
 _ANSWER_TOKENS = 32
+_SCHEMA_TOKENS = 512
 
 
 class LocalProvider:
     """Answers requests for `local/smollm2` in this process.
 
     With tools offered and a user message last, it chooses one tool and writes its arguments, each under a grammar;
-    else it writes a short text. At temperature 0, the default, equal requests get equal replies, whatever was asked
-    before. The model is loaded with the first request, and requests are answered one after another on one thread.
+    under a `response_format` it writes one JSON value of that schema; else it writes a short text. At temperature 0,
+    the default, equal requests get equal replies, whatever was asked before. The model is loaded with the first
+    request, and requests are answered one after another on one thread.
 
     Args:
         model: path of the model file; None means the one that `local-model fetch` stored.
@@ -82,6 +85,9 @@ class LocalProvider:
         if request.tools and request.messages and request.messages[-1].role == "user":
             message, parts = _call(engine, request, limits)
             finish_reason = "tool_calls"
+        elif "response_format" in request.params:
+            message, parts = _json(engine, request, limits)
+            finish_reason = parts[-1].finish_reason
         else:
             answer = engine.complete(answer_prompt(request.messages), limits, grammar=answer_line())
             message, parts = Message("assistant", content=answer.text.strip()), [answer]
@@ -117,6 +123,13 @@ def _call(engine: Engine, request: ModelRequest, limits: Generation) -> tuple[Me
     number = len(calls_of(request.messages)) + 1
     call = ToolCall(f"call_{number}", name, json.dumps(arguments, ensure_ascii=False))
     return Message("assistant", tool_calls=(call,)), [chosen, *written]
+
+
+def _json(engine: Engine, request: ModelRequest, limits: Generation) -> tuple[Message, list[Completion]]:
+    grammar = json_grammar(schema_of(request.params["response_format"]))
+    limits = replace(limits, max_tokens=max(limits.max_tokens, _SCHEMA_TOKENS))
+    written = engine.complete(question_prompt(request.messages), limits, grammar=grammar)
+    return Message("assistant", content=written.text), [written]
 
 
 def _arguments(

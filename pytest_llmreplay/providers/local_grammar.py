@@ -69,7 +69,7 @@ def parameters_of(tool: Tool) -> tuple[Parameter, ...]:
 
 def tool_choice(tools: Sequence[Tool]) -> str:
     """The grammar of a reply that is the name of one of the tools."""
-    return "root ::= " + " | ".join(_literal(f" {tool.name}") for tool in tools)
+    return "root ::= " + " | ".join(literal(f" {tool.name}") for tool in tools)
 
 
 def answer_line() -> str:
@@ -82,7 +82,7 @@ def value_constraint(parameter: Parameter) -> dict[str, Any]:
     value = _value_rule(parameter)
     if value is None:
         return {"json_schema": dict(parameter.schema)}
-    absent = "" if parameter.required else f" | {_literal(ABSENT)}"
+    absent = "" if parameter.required else f" | {literal(ABSENT)}"
     return {"grammar": f'root ::= " " ({value}{absent}) "\\n"'}
 
 
@@ -115,13 +115,14 @@ def as_value_text(value: Any) -> str:
 
 def _value_rule(parameter: Parameter) -> str | None:
     if parameter.choices:
-        return " | ".join(_literal(as_value_text(choice)) for choice in parameter.choices)
+        return " | ".join(literal(as_value_text(choice)) for choice in parameter.choices)
     if parameter.type == "string":
         return _ID if parameter.name == "id" or parameter.name.endswith("_id") else _LINE
     return _SCALARS.get(parameter.type or "")
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Text as it stands in a grammar."""
     escaped = "".join(
         f"\\x{ord(char):02X}" if ord(char) < 32 else f"\\{char}" if char in '"\\' else char
         for char in text.encode("utf-8", "replace").decode("utf-8")

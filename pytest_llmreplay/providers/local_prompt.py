@@ -95,14 +95,22 @@ def answer_prompt(messages: Sequence[Message]) -> Prompt:
     ]
     if shown:
         return _asked([_system_text(messages), *shown[-_ANSWER_EXAMPLES:]], last, f"{_information(last)}Answer:")
-    asked = f"{last.customer}\n{_information(last)}".strip()
-    system = f"<|im_start|>system\n{_system_text(messages)}<|im_end|>\n"
-    return Prompt(system, f"<|im_start|>user\n{asked}<|im_end|>\n<|im_start|>assistant\n")
+    return _chat(messages, f"{last.customer}\n{_information(last)}".strip())
+
+
+def question_prompt(messages: Sequence[Message]) -> Prompt:
+    """The text after which the model replies to the last user message as it stands, lines and all."""
+    return _chat(messages, _plain(next((m.content or "" for m in reversed(messages) if m.role == "user"), "")))
 
 
 def one_line(text: str) -> str:
     """Text without line breaks and control words, so that no message can pretend to be another part of the prompt."""
     return " ".join(_plain(text).split())
+
+
+def _chat(messages: Sequence[Message], asked: str) -> Prompt:
+    system = f"<|im_start|>system\n{_system_text(messages)}<|im_end|>\n"
+    return Prompt(system, f"<|im_start|>user\n{asked}<|im_end|>\n<|im_start|>assistant\n")
 
 
 def _system_text(messages: Sequence[Message]) -> str:

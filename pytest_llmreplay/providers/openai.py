@@ -17,6 +17,7 @@ from pytest_llmreplay.model.errors import InfrastructureError
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest
 from pytest_llmreplay.model.variant import ModelTarget
 from pytest_llmreplay.providers.credentials import hidden, key_from_environment, without_credentials
+from pytest_llmreplay.providers.logprobs import read_tokens
 from pytest_llmreplay.providers.prices import cost_usd
 from pytest_llmreplay.providers.sse import assembled
 from pytest_llmreplay.providers.trouble import clean_message, retry_after_seconds, status_error
@@ -146,6 +147,7 @@ class OpenAIProvider:
             output_tokens=tokens[1],
             cost_usd=cost_usd(self._config.model, *tokens, self._config.prices),
             latency_s=latency_s,
+            tokens=read_tokens(choice),
         )
 
     def _secrets(self) -> Iterable[str]:

@@ -39,6 +39,13 @@ def listed_prices(model: str) -> Prices | None:
     )
 
 
+def follows_schemas(model: str) -> bool:
+    """Whether the price list says that a model's replies can be held to a JSON schema."""
+    listing = _price_list()
+    entry = listing.get(model) or listing.get(model.partition("/")[2]) or {}
+    return bool(entry.get("supports_response_schema"))
+
+
 @lru_cache(maxsize=1)
 def listed_providers() -> frozenset[str]:
     """The providers that litellm's price list names, as they stand before the slash of a model's name."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pytest_llmreplay.model.canonical import digest, text_digest
 from pytest_llmreplay.model.conversation import Message, tools_json
 from pytest_llmreplay.model.errors import RecordingMissing
-from pytest_llmreplay.model.ports import ModelReply, ModelRequest, Provider, Recordings
+from pytest_llmreplay.model.ports import ModelReply, ModelRequest, Provider, Recordings, Token
 
 RecordMode = Literal["none", "once", "new_episodes", "all"]
 
@@ -94,6 +94,7 @@ def recording_key(request: ModelRequest, *, provider: str, trial: int) -> str:
 
 def reply_to_record(reply: ModelReply) -> dict[str, Any]:
     """A reply as plain data."""
+    tokens = None if reply.tokens is None else [[token.text, dict(token.alternatives)] for token in reply.tokens]
     return {
         "message": reply.message.to_openai(),
         "finish_reason": reply.finish_reason,
@@ -101,11 +102,13 @@ def reply_to_record(reply: ModelReply) -> dict[str, Any]:
         "output_tokens": reply.output_tokens,
         "cost_usd": reply.cost_usd,
         "latency_s": reply.latency_s,
+        **({} if tokens is None else {"tokens": tokens}),
     }
 
 
 def reply_from_record(record: Mapping[str, Any]) -> ModelReply:
     """A recorded reply; it says that it is not live."""
+    tokens = record.get("tokens")
     return ModelReply(
         message=Message.from_openai(record["message"]),
         finish_reason=record["finish_reason"],
@@ -114,4 +117,5 @@ def reply_from_record(record: Mapping[str, Any]) -> ModelReply:
         cost_usd=record["cost_usd"],
         latency_s=record["latency_s"],
         live=False,
+        tokens=None if tokens is None else tuple(Token(text, alternatives) for text, alternatives in tokens),
     )

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.conversation import Message, Tool, Turn, calls_of, lost_in, turns_of
 from pytest_llmreplay.model.errors import Unmeasurable
-from pytest_llmreplay.model.trajectory import StopReason, Trajectory, TurnReplay, Usage
+from pytest_llmreplay.model.trajectory import StopReason, Trajectory, TurnReplay, Usage, sum_known
 from pytest_llmreplay.model.variant import Environment, ReplaySettings, Variant
 from pytest_llmreplay.providers.pressure import begin_trial
 from pytest_llmreplay.replay.divergence import first_divergence
 from pytest_llmreplay.replay.prompt import render_system_prompt
 from pytest_llmreplay.replay.tools import ToolBox
-
-N = TypeVar("N", int, float)
 
 ALL_LIVE = "all turns are live"
 
@@ -201,16 +199,11 @@ def total_usage(usages: list[Usage]) -> Usage:
     return Usage(
         steps=sum(usage.steps for usage in usages),
         live_steps=sum(usage.live_steps for usage in usages),
-        input_tokens=_sum_known([usage.input_tokens for usage in usages]),
-        output_tokens=_sum_known([usage.output_tokens for usage in usages]),
-        cost_usd=_sum_known([usage.cost_usd for usage in usages]),
-        latency_s=_sum_known([usage.latency_s for usage in usages]),
+        input_tokens=sum_known([usage.input_tokens for usage in usages]),
+        output_tokens=sum_known([usage.output_tokens for usage in usages]),
+        cost_usd=sum_known([usage.cost_usd for usage in usages]),
+        latency_s=sum_known([usage.latency_s for usage in usages]),
     )
-
-
-def _sum_known(values: list[N | None]) -> N | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if values and len(known) == len(values) else None
 
 
 def _before_first_turn(case: Case) -> tuple[Message, ...]:

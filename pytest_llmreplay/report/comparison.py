@@ -18,7 +18,7 @@ from pytest_llmreplay.report.paint import Screen, most_of
 from pytest_llmreplay.report.text import one_line
 
 _MOST_SLICES = 6
-_MOST_CLUSTERS = 8
+_MOST_CLUSTERS = 6
 _MOST_CASES = 50
 _STYLES = {"better": ("green",), "worse": ("red", "bold"), "regressed": ("red",), "lost": ("yellow",)}
 _COUNT_STYLES = {"regressed": "red", "fixed": "green", "flaky": "yellow", "unmeasured": "yellow"}
@@ -27,6 +27,11 @@ _COUNT_STYLES = {"regressed": "red", "fixed": "green", "flaky": "yellow", "unmea
 def comparison_text(comparison: Comparison, screen: Screen) -> str:
     """The comparison of two variants."""
     return "\n\n".join(block for block in _blocks(comparison, screen) if block)
+
+
+def brief_text(comparison: Comparison, screen: Screen) -> str:
+    """The comparison of two variants in a few lines: the sentence, the counts, what changed by cause."""
+    return "\n".join(block for block in _brief(comparison, screen) if block)
 
 
 def comparisons_text(found: Comparisons, screen: Screen) -> str:
@@ -42,13 +47,18 @@ def comparisons_text(found: Comparisons, screen: Screen) -> str:
     return "\n\n".join(blocks)
 
 
-def _blocks(comparison: Comparison, screen: Screen) -> Iterator[str]:
+def _brief(comparison: Comparison, screen: Screen) -> Iterator[str]:
     yield screen.paint(screen.line(f"{comparison.baseline} -> {comparison.candidate}"), "bold")
     yield screen.paint(screen.paragraph(comparison.sentence), *_STYLES.get(comparison.verdict, ()))
     yield _counts(comparison, screen)
+    if screen.verbosity >= 0:
+        yield _clusters(comparison, screen)
+
+
+def _blocks(comparison: Comparison, screen: Screen) -> Iterator[str]:
+    yield from _brief(comparison, screen)
     if screen.verbosity < 0:
         return
-    yield _clusters(comparison, screen)
     yield _rates(comparison, screen)
     yield _attempts(comparison, screen)
     yield _deltas(comparison, screen)
@@ -80,7 +90,7 @@ def _clusters(comparison: Comparison, screen: Screen) -> str:
     if not comparison.clusters:
         return ""
     lines = [
-        screen.paint(screen.line(cluster.line, "  "), *_STYLES.get(cluster.direction, ()))
+        screen.paint(screen.paragraph(cluster.line, "  ", "  "), *_STYLES.get(cluster.direction, ()))
         for cluster in comparison.clusters
     ]
     most = len(lines) if screen.verbosity > 0 else _MOST_CLUSTERS

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.conversation import turns_of
 from pytest_llmreplay.model.outcome import Reason
 from pytest_llmreplay.model.trial import Trial
+from pytest_llmreplay.report.judged import verdict_lines
 from pytest_llmreplay.report.text import call_text, one_line, printable
 
 _MOST_REASONS = 8
 _MOST_CALLS = 8
+_MOST_JUDGED = 20
 
 
 def failure_text(trial: Trial, command: str) -> str:
@@ -51,6 +54,8 @@ def _lines(trial: Trial, command: str) -> Iterator[str]:
         yield from _reason_lines(reason)
     if len(outcome.reasons) > _MOST_REASONS:
         yield f"  (+{len(outcome.reasons) - _MOST_REASONS} more reasons in the outcome)"
+    if outcome.verdict is not None:
+        yield from _listed("judged", list(verdict_lines(asdict(outcome.verdict))), _MOST_JUDGED)
     if outcome.divergence is not None:
         divergence = outcome.divergence
         yield f"diverged   turn {divergence.turn}, call {divergence.step}"
@@ -65,11 +70,11 @@ def _reason_lines(reason: Reason) -> Iterator[str]:
     yield from (f"    {line}" for line in rest)
 
 
-def _listed(title: str, values: Sequence[str]) -> Iterator[str]:
-    for index, value in enumerate(values[:_MOST_CALLS]):
+def _listed(title: str, values: Sequence[str], most: int = _MOST_CALLS) -> Iterator[str]:
+    for index, value in enumerate(values[:most]):
         yield f"{title if index == 0 else '':<10} {value}"
-    if len(values) > _MOST_CALLS:
-        yield f"{'':<10} (+{len(values) - _MOST_CALLS} more)"
+    if len(values) > most:
+        yield f"{'':<10} (+{len(values) - most} more)"
 
 
 def _user_text(case: Case) -> str:

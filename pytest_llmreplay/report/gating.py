@@ -8,9 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmreplay.compare import Comparison, Confirmation, Decision, GatePolicy, JudgeEvidence, Waiver, decide
+from pytest_llmreplay.compare.policy import JudgeRule
 from pytest_llmreplay.compare.ratchet import ItemVerdict
 from pytest_llmreplay.compare.red import red_items
 from pytest_llmreplay.config.waivers import load_waivers
+from pytest_llmreplay.judge.calibration import (
+    Calibration,
+    calibration_for,
+    calibration_path,
+    calibration_problem,
+    read_calibrations,
+)
 from pytest_llmreplay.store.case_files import golden_files, open_cases
 from pytest_llmreplay.store.parquet import plain_rows, reading
 
@@ -47,6 +55,55 @@ def gate_of(
         policy, comparison, today=today, waivers=waivers, due=due, confirmations=confirmations, judge=judge
     )
     return decision, waivers
+
+
+def judge_evidence(
+    calibrations: Sequence[Calibration], rows: Iterable[Mapping[str, Any]], rule: JudgeRule, today: dt.date
+) -> JudgeEvidence | None:
+    """What is known of the judge under all rubrics in the outcomes: the first problem, else the lowest kappa.
+
+    Args:
+        calibrations: of the judge, the newest first.
+        rows: the outcomes that are compared.
+        rule: what the gate asks of a judge.
+        today: the day on which the age is looked at.
+
+    Returns:
+        None when nothing was ever calibrated.
+    """
+    if not calibrations:
+        return None
+    judged = {(str(row.get("rubric_digest") or ""), str(row.get("judge_digest") or "")) for row in rows}
+    found = []
+    for rubric, judge in sorted(pair for pair in judged if pair[0]):
+        calibration = calibration_for(calibrations, rubric_digest=rubric)
+        problem = calibration_problem(
+            calibration,
+            rubric_digest=rubric,
+            judge_digest=judge,
+            today=today,
+            min_kappa=rule.min_kappa,
+            max_age_days=rule.max_age_days,
+        )
+        found.append(_evidence(calibration or calibrations[0], today, problem if judge else "nobody judged"))
+    troubled = next((evidence for evidence in found if evidence.problem is not None), None)
+    lowest = min(found, key=lambda evidence: evidence.kappa or 0.0, default=_evidence(calibrations[0], today, None))
+    return troubled or lowest
+
+
+def _evidence(calibration: Calibration, today: dt.date, problem: str | None) -> JudgeEvidence:
+    return JudgeEvidence(calibration.figures.kappa, (today - calibration.date).days, problem)
+
+
+def calibrations_of(configs: Path, runs: Iterable[Mapping[str, Any]]) -> tuple[Calibration, ...]:
+    """The calibrations of the judge that the runs name, else of `configs/judge.yaml`, the newest first.
+
+    Raises:
+        UserError: the file has a mistake.
+    """
+    judges = [run["judge"].get("file") for run in runs if isinstance(run.get("judge"), Mapping)]
+    named = next((str(file) for file in judges if file), None)
+    return read_calibrations(calibration_path(configs / "judge.yaml" if named is None else configs.parent / named))
 
 
 def due_dates(golden: Sequence[Path]) -> dict[str, str]:

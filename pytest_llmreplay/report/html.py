@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import Any
 
 from pytest_llmreplay.compare import Comparison, Decision
 from pytest_llmreplay.report.comparison import notes_of
 from pytest_llmreplay.report.decision import by_severity
 from pytest_llmreplay.report.page_data import CasePages, Row, script_json, visible
+from pytest_llmreplay.report.page_parts import asset, content_security_policy, page_environment
 from pytest_llmreplay.report.plots import WIDTH, change_plots, forest, rate_plots
 
-_PAGE = "pytest_llmreplay.report"
-_SCRIPTS = ("table.js", "case.js", "events.js")
+_SCRIPTS = ("table.js", "case.js", "events.js", "theme.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +34,12 @@ class HtmlReport:
 
 def html_text(report: HtmlReport) -> str:
     """The whole file."""
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    style, script = _asset("report.css"), "\n".join(map(_asset, _SCRIPTS))
+    style, script = asset("report.css"), "\n".join(map(asset, _SCRIPTS))
     pages = CasePages(report.comparison, report.rows, report.contexts, report.commands)
     rows, edge = forest(report.comparison)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["visible"] = visible
-    template = environment.from_string(_asset("report.html.j2"))
+    template = page_environment().get_template("report.html.j2")
     # Markup only for the two files of this package and for JSON without a character that HTML reads.
     return template.render(
         policy=content_security_policy(style, script),
@@ -67,22 +61,6 @@ def html_text(report: HtmlReport) -> str:
     )
 
 
-def content_security_policy(style: str, script: str) -> str:
-    """Nothing is loaded from anywhere, and only this style and this script apply."""
-    return (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
 def _index(report: HtmlReport, pages: CasePages) -> dict[str, Any]:
     names = (report.comparison.baseline, report.comparison.candidate)
     return {"variants": [visible(name, 100) for name in names], "cases": pages.index()}
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _asset(name: str) -> str:
-    return resources.files(_PAGE).joinpath("page", name).read_text(encoding="utf-8")

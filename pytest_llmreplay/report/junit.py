@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 from pytest_llmreplay.compare import Decision
 from pytest_llmreplay.compare.ratchet import ItemVerdict, item_verdict
 from pytest_llmreplay.compare.rows import reasons_of
+from pytest_llmreplay.report.judged import verdict_of, verdict_properties
 from pytest_llmreplay.report.text import printable
 
 Row = Mapping[str, Any]
@@ -18,6 +19,7 @@ Row = Mapping[str, Any]
 _NAMED = (
     "variant", "trial", "status", "kind", "case_status", "severity", "failure_category", "failure_stage", "intent",
     "cost_usd", "latency_s", "input_tokens", "output_tokens", "live_share", "recorded_share",
+    "rubric_digest", "judge_digest", "judge_model", "judge_cost_usd", "judge_input_tokens", "judge_output_tokens",
 )  # fmt: skip
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LONGEST = 4_000
@@ -28,6 +30,8 @@ def trial_properties(row: Row) -> list[tuple[str, str]]:
     found = [(f"llmreplay.{name}", _text(row[name])) for name in _NAMED if row.get(name) not in (None, "")]
     tags = row.get("tags") or ()
     found += [("llmreplay.tag", _text(tag)) for tag in ([tags] if isinstance(tags, str) else tags)]
+    verdict = verdict_of(row)
+    found += [] if verdict is None else [(f"llmreplay.{n}", _text(v)) for n, v in verdict_properties(verdict)]
     codes = dict.fromkeys(str(reason["code"]) for reason in reasons_of(row) if reason.get("code"))
     return [*found, *(("llmreplay.code", _text(code)) for code in codes)]
 

@@ -28,6 +28,7 @@ def markdown_text(
     decision: Decision | None = None,
     *,
     commands: Mapping[str, str] | None = None,
+    judge: Sequence[str] = (),
     marker: str = MARKER,
     longest: int = LONGEST,
 ) -> str:
@@ -37,6 +38,7 @@ def markdown_text(
         comparison: what was compared.
         decision: what the gate decided, if there is one.
         commands: what replays a red case, by its id.
+        judge: what the judge came to, as lines.
         marker: the hidden first line, by which an earlier comment is found and updated.
         longest: the most bytes; red cases are left out from the least severe on, then whole sections from the end.
     """
@@ -44,7 +46,7 @@ def markdown_text(
     end = "\n\n".join(_notes(comparison, decision))
     room = longest - _size(head) - _size(end) - 400
     shown = [head]
-    for section in _sections(comparison, decision, commands or {}, room):
+    for section in _sections(comparison, decision, commands or {}, judge, room):
         size = _size(section) + 2
         if size <= room:
             shown.append(section)
@@ -83,12 +85,18 @@ def _head(comparison: Comparison, decision: Decision | None) -> Iterator[str]:
 
 
 def _sections(
-    comparison: Comparison, decision: Decision | None, commands: Mapping[str, str], room: int
+    comparison: Comparison,
+    decision: Decision | None,
+    commands: Mapping[str, str],
+    judge: Sequence[str],
+    room: int,
 ) -> Iterator[str]:
     if decision is not None:
         # The largest part goes to the red list: it is what the comment is for.
         yield _red(decision, commands, int(room * 0.7))
         yield _rules(decision)
+    if judge:
+        yield "\n".join(["### Judge", "", *(f"- {escaped(line.strip())}" for line in judge)])
     yield _clusters(comparison)
     yield _rates(comparison)
     yield _deltas(comparison)

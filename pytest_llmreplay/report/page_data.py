@@ -13,6 +13,7 @@ from typing import Any
 from pytest_llmreplay.compare import Comparison
 from pytest_llmreplay.compare.pairs import CasePair, Tally
 from pytest_llmreplay.compare.rows import reasons_of
+from pytest_llmreplay.report.judged import verdict_facts, verdict_of
 
 Row = Mapping[str, Any]
 
@@ -28,6 +29,7 @@ _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _FIGURES = (
     "steps", "input_tokens", "output_tokens", "tokens", "cost_usd", "latency_s", "live_share", "recorded_share", "score"
 )  # fmt: skip
+_OF_THE_JUDGE = ("judge_calls", "judge_input_tokens", "judge_output_tokens", "judge_cost_usd")
 
 
 def visible(text: object, longest: int = LONGEST_TEXT) -> str:
@@ -147,9 +149,13 @@ def trial_data(row: Row) -> dict[str, Any]:
     }
     if row.get("answer") is not None:
         shown["answer"] = visible(row["answer"])
-    shown["figures"] = {name: row[name] for name in _FIGURES if _is_number(row.get(name))}
-    for name in ("divergence", "verdict"):
-        value = _plain(row.get(name))
+    verdict = verdict_of(row)
+    figures = _FIGURES if verdict is None else (*_FIGURES, *_OF_THE_JUDGE)
+    shown["figures"] = {name: row[name] for name in figures if _is_number(row.get(name))}
+    for name, value in (
+        ("divergence", _plain(row.get("divergence"))),
+        ("verdict", row.get("verdict") if verdict is None else dict(verdict_facts(verdict))),
+    ):
         if value:
             shown[name] = _texts(value) if isinstance(value, Mapping) else visible(value)
     shown["sources"] = _sources(row.get("tool_answers"))

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tabulate import tabulate
+from tabulate import SEPARATING_LINE, tabulate
 
 from pytest_llmreplay.report.text import one_line, printable
 
@@ -32,10 +32,16 @@ class Screen:
         """One line, cut at the edge."""
         return indent + one_line(text, max(self.width - len(indent), _NARROWEST))
 
-    def paragraph(self, text: str, indent: str = "") -> str:
-        """A paragraph, wrapped at the edge."""
+    def paragraph(self, text: str, indent: str = "", hanging: str = "") -> str:
+        """A paragraph, wrapped at the edge; from its second line on it is indented by `hanging` more."""
         width = max(self.width, _NARROWEST)
-        return textwrap.fill(printable(text), width, initial_indent=indent, subsequent_indent=indent)
+        return textwrap.fill(
+            printable(text),
+            width,
+            initial_indent=indent,
+            subsequent_indent=indent + hanging,
+            break_on_hyphens=False,
+        )
 
     def table(self, rows: Sequence[Sequence[str]], headers: Sequence[str], droppable: Sequence[int] = ()) -> str:
         """A table whose first column is text; columns are dropped, in the order given, until it fits."""
@@ -62,5 +68,7 @@ def most_of(lines: Sequence[str], most: int, rest: str = "more") -> Iterator[str
 
 
 def _table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
+    # The headers go in as a row: tabulate makes a column wider by two when it is told of its header.
     align = ["left", *["right"] * (len(headers) - 1)]
-    return tabulate(rows, headers=list(headers), disable_numparse=True, colalign=align if rows else None)
+    text = tabulate([list(headers), SEPARATING_LINE, *rows], disable_numparse=True, colalign=align)
+    return "\n".join(line.rstrip() for line in text.splitlines()[1:-1])

@@ -59,7 +59,7 @@ def rate_plots(comparison: Comparison) -> Iterator[RatePlot]:
     for role, name in sides:
         rate = getattr(comparison.overall, role)
         low, high = rate.interval
-        span = Span(_place(rate.rate, 0, 1), _place(low, 0, 1), _place(high, 0, 1))
+        span = Span(place(rate.rate, 0, 1), place(low, 0, 1), place(high, 0, 1))
         yield RatePlot(name, role, percent(rate.rate), f"{percent(low)} to {percent(high)}", span)
 
 
@@ -82,16 +82,17 @@ def change_plots(comparison: Comparison) -> Iterator[ChangePlot]:
             signed_amount(delta),
             amounts(delta),
         )
-        places = (_place(max(value, 0), 0, largest) for value in (delta.baseline, delta.candidate))
+        places = (place(max(value, 0), 0, largest) for value in (delta.baseline, delta.candidate))
         yield ChangePlot(name, cells, *places)
 
 
 def _around_zero(row: RateRow, edge: float) -> Span:
     low, high = row.interval
-    places = (_place(value, -edge, edge) for value in (row.difference, low, high, 0.0))
+    places = (place(value, -edge, edge) for value in (row.difference, low, high, 0.0))
     return Span(*places)
 
 
-def _place(value: float, low: float, high: float) -> float:
+def place(value: float, low: float, high: float) -> float:
+    """Where a value lies on the line that goes from `low` to `high`; beyond them, at the end."""
     share = (min(max(value, low), high) - low) / (high - low)
     return round(_MARGIN + share * (WIDTH - 2 * _MARGIN), 1)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-from tabulate import tabulate
 
 from pytest_llmreplay.compare.ratchet import item_verdict
 from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus
+from pytest_llmreplay.report.judged import JudgeTally
+from pytest_llmreplay.report.paint import Screen, most_of, plural
 from pytest_llmreplay.report.text import one_line, printable
+from pytest_llmreplay.store.baseline import ACCEPTED
 
 TrialId = tuple[str, str, int]
 
@@ -84,7 +84,7 @@ class RunSummary:
 
     COLUMNS = (
         "reasons", "steps", "input_tokens", "output_tokens", "cost_usd", "latency_s", "live_share", "tool_answers",
-        "kind", "case_status",
+        "kind", "case_status", "verdict", "judge_calls", "judge_live_calls", "judge_cost_usd",
     )  # fmt: skip
     """The fields of outcomes that it looks at, besides trial and status."""
 
@@ -95,6 +95,7 @@ class RunSummary:
         self._troubles: dict[str, _Alike] = defaultdict(_Alike)
         self._missing: dict[str, _Alike] = defaultdict(_Alike)
         self._unmeasured: dict[str, _Alike] = defaultdict(_Alike)
+        self._judges = JudgeTally()
         self._now_passing: set[str] = set()
         self._not_passing: set[str] = set()
 
@@ -112,6 +113,9 @@ class RunSummary:
             baseline=outcome.variant == self._baseline,
         )
         self._figures[outcome.variant].add(outcome, verdict)
+        if outcome.variant != ACCEPTED:
+            # What it took then is nothing that this run took.
+            self._judges.add_outcome(outcome)
         if verdict == "now_passes":
             self._now_passing.add(outcome.case_id)
         elif verdict != "passed" and outcome.variant != self._baseline:
@@ -123,7 +127,7 @@ class RunSummary:
         reason = outcome.reasons[0] if outcome.reasons else None
         if verdict == "failed":
             why = f": {reason.code}" if reason else ""
-            line = f"  {outcome.case_id} [{outcome.variant}-{outcome.trial}] ({outcome.kind}){why}"
+            line = f"{outcome.case_id} [{outcome.variant}-{outcome.trial}] ({outcome.kind}){why}"
             self._red.append((outcome.trial_id, line))
         elif outcome.status == "error":
             self._troubles[reason.message if reason else "no reason was kept"].add(outcome)
@@ -134,93 +138,95 @@ class RunSummary:
             if not missing and reason:
                 self._unmeasured[reason.message.splitlines()[0]].add(outcome)
 
-    def text(self, variants: Sequence[str], outcomes: Sequence[Outcome] = ()) -> str:
+    def text(self, variants: Sequence[str], screen: Screen, outcomes: Sequence[Outcome] = ()) -> str:
         """The whole summary.
 
         Args:
             variants: their order; those without an outcome are left out.
+            screen: where it is shown.
             outcomes: all of them, where there is a baseline to compare with.
 
         Raises:
             UserError: the variants cannot be compared.
         """
         shown = [variant for variant in variants if variant in self._figures]
-        return "\n\n".join(block for block in self._blocks(shown, outcomes) if block)
+        return "\n\n".join(block for block in self._blocks(shown, screen, outcomes) if block)
 
-    def _blocks(self, variants: Sequence[str], outcomes: Sequence[Outcome]) -> Iterator[str]:
-        yield self._variant_table(variants)
+    def _blocks(self, variants: Sequence[str], screen: Screen, outcomes: Sequence[Outcome]) -> Iterator[str]:
+        yield self._variant_table(variants, screen)
         if self._baseline is not None:
-            yield from _comparisons(outcomes, variants, self._baseline)
+            yield from _comparisons(outcomes, variants, self._baseline, screen)
         elif len(variants) > 1:
-            yield "No baseline is named, so nothing is compared; add --llmreplay-baseline NAME."
-        yield self._regressed()
+            yield screen.paragraph("No baseline is named, so nothing is compared; add --llmreplay-baseline NAME.")
+        yield "\n".join(screen.paragraph(line) for line in self._judges.lines())
+        yield self._regressed(screen)
         yield self._now_pass(variants)
-        yield self._errors()
-        yield self._not_measured()
+        yield self._errors(screen)
+        yield self._not_measured(screen)
 
-    def _variant_table(self, variants: Sequence[str]) -> str:
+    def _variant_table(self, variants: Sequence[str], screen: Screen) -> str:
         rows = []
         for variant in variants:
             figures = self._figures[variant]
             name = f"{variant} (baseline)" if variant == self._baseline else variant
-            rows.append([name, *(figures.statuses[status] for status in _STATUSES), *figures.cells()])
-        usage = ["mean latency", "tokens", "USD", "live"]
+            counts = [str(figures.statuses[status]) for status in _STATUSES]
+            rows.append([one_line(name, max(screen.width // 3, 16)), *counts, *figures.cells()])
+        usage = ["latency", "tokens", "USD", "live"]
         headers = ["variant", "passed", "failed", "error", "unmeasured", "not run", *usage]
-        return tabulate(rows, headers=headers, disable_numparse=True, stralign="right", colalign=("left",))
+        live, latency, tokens, cost, not_run = 9, 6, 7, 8, 5
+        spare = [not_run] if all(row[not_run] == "0" for row in rows) else []
+        return screen.table(rows, headers, (latency, tokens, live, cost, *spare))
 
-    def _regressed(self) -> str:
+    def _regressed(self, screen: Screen) -> str:
         if not self._red:
             return ""
-        lines = [line for _, line in sorted(self._red)[:_MOST_NAMES]]
-        return "\n".join(["Regressed: these must pass and do not", *lines, *_more(len(self._red))])
+        lines = [screen.paint(screen.line(line, "  "), "red") for _, line in sorted(self._red)]
+        return "\n".join(["Regressed: these must pass and do not", *_shown(lines, screen)])
 
     def _now_pass(self, variants: Sequence[str]) -> str:
         counted = [(variant, self._figures[variant].verdicts) for variant in variants]
         return "\n".join(
-            f"Open incidents on {variant}: {verdicts['now_passes']} now pass, "
+            f"Open incidents on {printable(variant)}: {verdicts['now_passes']} now pass, "
             f"{verdicts['known_failing']} are known and still fail"
             for variant, verdicts in counted
             if verdicts["now_passes"] or verdicts["known_failing"]
         )
 
-    def _errors(self) -> str:
+    def _errors(self, screen: Screen) -> str:
         if not self._troubles:
             return ""
         messages = sorted(self._troubles.items(), key=lambda entry: entry[1].first or ())
-        lines = [f"  {alike.count} x {one_line(message, 200)}" for message, alike in messages[:_MOST_NAMES]]
-        return "\n".join(["Errors: trouble on the way, neither pass nor fail", *lines, *_more(len(messages))])
+        lines = [screen.paragraph(f"{alike.count} x {one_line(message, 200)}", "  ") for message, alike in messages]
+        return "\n".join(["Errors: trouble on the way, neither pass nor fail", *_shown(lines, screen)])
 
-    def _not_measured(self) -> str:
+    def _not_measured(self, screen: Screen) -> str:
         """Unmeasured cases by tool, with the command that would add the missing result."""
         lines = []
         for tool, alike in sorted(self._missing.items()):
             case_id = alike.first[0] if alike.first else ""
             command = shlex.join(["pytest-llmreplay", "golden", "stub", case_id, f"{tool}=JSON"])
-            count = len(alike.cases)
             lines.append(
-                f"  {one_line(tool)}: no recorded result in {count} case(s); add one: {one_line(command, 200)}"
+                screen.line(f"{tool}: no recorded result in {plural(len(alike.cases), 'case')}; add one:", "  ")
+                # Never cut: a command is there to be copied.
+                + f"\n    {printable(command)}"
             )
         others = sorted(self._unmeasured.items(), key=lambda entry: (-entry[1].count, entry[1].first or ()))
-        lines += [f"  {alike.count} x {one_line(message, 200)}" for message, alike in others[:_MOST_NAMES]]
-        return "\n".join(["Unmeasured", *lines]) if lines else ""
+        lines += [screen.paragraph(f"{alike.count} x {one_line(message, 200)}", "  ") for message, alike in others]
+        return "\n".join(["Unmeasured", *_shown(lines, screen)]) if lines else ""
 
 
-def _comparisons(outcomes: Sequence[Outcome], variants: Sequence[str], baseline: str) -> Iterator[str]:
+def _comparisons(outcomes: Sequence[Outcome], variants: Sequence[str], baseline: str, screen: Screen) -> Iterator[str]:
     from pytest_llmreplay.compare import compare_outcomes
     from pytest_llmreplay.model.outcome import outcome_row
+    from pytest_llmreplay.report.comparison import brief_text
 
     rows = [outcome_row(outcome) for outcome in outcomes]
     present = {outcome.variant for outcome in outcomes}
     for candidate in variants:
         if candidate == baseline or candidate not in present or baseline not in present:
             continue
-        comparison = compare_outcomes(rows, baseline=baseline, candidate=candidate)
-        counts: Mapping[str, Any] = comparison.counts
-        table = tabulate([list(counts.values())], headers=[name.replace("_", " ") for name in counts])
-        causes = [f"  {one_line(cluster.line, 200)}" for cluster in comparison.clusters[:_MOST_NAMES]]
-        said = [table, printable(comparison.sentence), *causes, *_more(len(comparison.clusters))]
-        yield "\n".join([f"{baseline} -> {candidate}, by case", *said])
+        yield brief_text(compare_outcomes(rows, baseline=baseline, candidate=candidate), screen)
 
 
-def _more(count: int) -> list[str]:
-    return [f"  (+{count - _MOST_NAMES} more)"] if count > _MOST_NAMES else []
+def _shown(lines: Sequence[str], screen: Screen) -> Iterator[str]:
+    return most_of(lines, len(lines) if screen.verbosity > 0 else _MOST_NAMES, "more; -v shows all")

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_llmreplay.config import Project, load_variant
+from pytest_llmreplay.judge.judging import Judging
 from pytest_llmreplay.model.errors import InfrastructureError, NotRun, UserError
+from pytest_llmreplay.model.judge import Judge
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest, Provider
 from pytest_llmreplay.model.variant import Environment, ModelTarget
 from pytest_llmreplay.providers.budget import Budget
+from pytest_llmreplay.providers.recorded import RecordMode
 from pytest_llmreplay.session.compose import Workshop, recorded_provider
+from pytest_llmreplay.session.judging import build_judging
 from pytest_llmreplay.store.recordings import RecordingStore
 
 _WAIT_S = 60.0
@@ -68,10 +72,43 @@ def asking(project: Project, target: ModelTarget, budget: Budget, notice: Callab
     Raises:
         UserError: it cannot be reached as it is written.
     """
-    recordings = RecordingStore(project.state / "recordings", on_notice=notice)
-    recordings.seal_abandoned()
-    workshop = Workshop(project.root, Environment(), recordings, "new_episodes", budget, _WAIT_S, notice)
-    try:
+    with _opened(project, "new_episodes", budget, notice) as workshop:
         yield Asking(recorded_provider(target, workshop))
+
+
+@contextmanager
+def opened_judging(
+    project: Project, judge: Judge, *, record: RecordMode, max_cost_usd: float, notice: Callable[[str], None]
+) -> Iterator[Judging]:
+    """The judge, ready to be asked; what it says is recorded in the project's state. Whoever asks it closes it.
+
+    Args:
+        project: where recordings are kept, and cassettes are read.
+        judge: who is asked.
+        record: when it is really asked.
+        max_cost_usd: US dollars to spend at most.
+        notice: told of what could not be read.
+
+    Raises:
+        UserError: its model cannot be reached as it is written, or the recordings cannot be kept.
+    """
+    with _opened(
+        project, record, Budget(max_cost_usd=max_cost_usd), notice, [project.root / "golden" / "cassettes"]
+    ) as workshop:
+        yield build_judging(judge, workshop)
+
+
+@contextmanager
+def _opened(
+    project: Project,
+    record: RecordMode,
+    budget: Budget,
+    notice: Callable[[str], None],
+    cassettes: Sequence[Path] = (),
+) -> Iterator[Workshop]:
+    recordings = RecordingStore(project.state / "recordings", cassettes, on_notice=notice)
+    recordings.seal_abandoned()
+    try:
+        yield Workshop(project.root, Environment(), recordings, record, budget, _WAIT_S, notice)
     finally:
         recordings.close()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pytest_llmreplay.config import fill_environment
 from pytest_llmreplay.model.canonical import digest
@@ -107,10 +107,29 @@ def _own_turns(variant: Variant, target: CallableTarget | HttpTarget, workshop: 
     return HttpTurns(target, workshop.pressure_on(without_credentials(target.url), target), fill_environment)
 
 
-def _reusable(variant: Variant, turns: TurnTarget, workshop: Workshop) -> TurnTarget:
-    """Nobody knows what code of one's own does, so its answers are kept only under a stated version or digest."""
+def answers_can_be_reused(variant: Variant) -> bool:
+    """Whether the digest of a variant stands for what it answers.
+
+    Nobody knows what code of one's own does, so its answers are kept only under a stated version or digest. A log is
+    read anew: that costs nothing, and it may hold other conversations by now.
+    """
     target = variant.target
-    if not isinstance(target, CallableTarget | HttpTarget) or (target.version is None and not target.digest):
+    if isinstance(target, CallableTarget | HttpTarget):
+        return target.version is not None or bool(target.digest)
+    return isinstance(target, ModelTarget)
+
+
+def digest_of(variant: Variant) -> str:
+    """The digest of a variant and of the files whose contents stand for its version."""
+    files = getattr(variant.target, "digest", ())
+    if not files:
+        return variant.digest
+    return digest([variant.digest, files_digest(files, Path(variant.file).parent)])
+
+
+def _reusable(variant: Variant, turns: TurnTarget, workshop: Workshop) -> TurnTarget:
+    target = variant.target
+    if not isinstance(target, CallableTarget | HttpTarget) or not answers_can_be_reused(variant):
         return turns
     from pytest_llmreplay.replay.targets.recorded import RecordedTurns
 
@@ -154,11 +173,19 @@ def _redacting(root: Path) -> Callable[[Conversation, Case], Conversation]:
     return redact
 
 
-def close_all(replayers: Mapping[str, Replayer]) -> Callable[[], Any]:
-    """A coroutine function that closes every replayer."""
+class Closable(Protocol):
+    """What holds connections or memory."""
+
+    async def close(self) -> None:
+        """Release them."""
+        ...
+
+
+def close_all(held: Iterable[Closable]) -> Callable[[], Any]:
+    """A coroutine function that closes all of them."""
 
     async def close() -> None:
-        for replayer in replayers.values():
-            await replayer.close()
+        for one in held:
+            await one.close()
 
     return close

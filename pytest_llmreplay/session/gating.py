@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_llmreplay.compare import Comparison, Confirmation, Decision, GatePolicy, compare_outcomes
+from pytest_llmreplay.judge.calibration import Calibration
 from pytest_llmreplay.model.outcome import Outcome, outcome_row
 from pytest_llmreplay.report.commands import reproduce_commands
 from pytest_llmreplay.report.decision import decision_text
-from pytest_llmreplay.report.gating import cases_to_confirm, confirmation_of, gate_of
+from pytest_llmreplay.report.gating import cases_to_confirm, confirmation_of, gate_of, judge_evidence
 from pytest_llmreplay.report.paint import Screen
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
@@ -40,6 +41,7 @@ def decide_on_all(
     run: Mapping[str, Any],
     planned: Iterable[PlannedTrial],
     replay: Replay,
+    calibrations: Sequence[Calibration] = (),
 ) -> list[GateResult]:
     """The decision on every candidate.
 
@@ -50,12 +52,14 @@ def decide_on_all(
         run: what the run says of itself.
         planned: the trials of the session.
         replay: replays trials once more, for confirmation.
+        calibrations: of the judge.
 
     Raises:
         UserError: the variants cannot be compared, or waivers or golden files have a mistake.
     """
     rows = [outcome_row(outcome) for outcome in outcomes]
     baseline = str(settings.baseline)
+    today = dt.datetime.now(dt.UTC).date()
     candidates = sorted({outcome.variant for outcome in outcomes} - {baseline})
     by_case = {(trial.case_id, trial.variant): trial for trial in planned}
     results = []
@@ -66,11 +70,16 @@ def decide_on_all(
             comparison,
             configs=settings.configs,
             golden=settings.golden,
-            today=dt.datetime.now(dt.UTC).date(),
+            today=today,
             confirmations=_confirmations(policy, comparison, by_case, replay),
+            judge=judge_evidence(calibrations, _of(rows, baseline, candidate), policy.judge, today),
         )
         results.append(GateResult(candidate, decision, reproduce_commands(rows, candidate, [run])))
     return results
+
+
+def _of(rows: Iterable[Mapping[str, Any]], *variants: str) -> list[Mapping[str, Any]]:
+    return [row for row in rows if row["variant"] in variants]
 
 
 def gate_exit_code(results: Iterable[GateResult]) -> int:

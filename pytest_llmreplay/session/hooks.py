@@ -82,7 +82,7 @@ class ReplayHooks:
         if self.host is None:
             from pytest_llmreplay.session.host import Host
 
-            self.host = Host(self.session.settings, self.session.variants)
+            self.host = Host(self.session.settings, self.session.variants, self.session.power)
         return self.host
 
     def worker_address(self) -> dict[str, Any]:

@@ -14,21 +14,24 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_llmreplay.compare.wording import changed_since_accepted
 from pytest_llmreplay.config import load_environment
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.errors import NotRun, NotWritten
-from pytest_llmreplay.model.outcome import Outcome, Reason
+from pytest_llmreplay.model.outcome import Outcome, Reason, outcome_row
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import CallableTarget, ModelTarget, Variant
 from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.session.compose import Workshop, build_replayers, close_all
 from pytest_llmreplay.session.engine import LocalEngine
+from pytest_llmreplay.session.judging import TrialJudge, build_judging
 from pytest_llmreplay.session.keeping import KeptOutcomes, start_run
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial, gravity
-from pytest_llmreplay.session.trials import TrialRunner
+from pytest_llmreplay.session.power import Power
+from pytest_llmreplay.session.trials import Earlier, TrialRunner
 from pytest_llmreplay.session.ways import way_to
-from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, read_baseline
+from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, origins_of, read_baseline
 from pytest_llmreplay.store.recordings import RecordingStore
 from pytest_llmreplay.store.runs import RunStore
 
@@ -48,13 +51,16 @@ class Host:
     Args:
         settings: what the session was asked to do.
         variants: the variants by name.
+        power: the judge, and whether its verdicts count.
 
     Raises:
-        UserError: a target cannot be set up, or the state folder cannot be written.
+        UserError: a target or the judge cannot be set up, or the state folder cannot be written.
     """
 
-    def __init__(self, settings: Settings, variants: Mapping[str, Variant]) -> None:
+    def __init__(self, settings: Settings, variants: Mapping[str, Variant], power: Power) -> None:
         self.notices: list[str] = []
+        self.variants = variants
+        self._power = power
         self._resolver: Resolver | None = None
         self._resolving = threading.Lock()
         environment = self._environment = load_environment(settings.environment)
@@ -73,16 +79,16 @@ class Host:
             notice=self.notices.append,
         )
         replayers = build_replayers(variants, workshop)
-        info = run_info(settings, variants, environment.digest)
+        judging = None if power.judge is None else build_judging(power.judge, workshop)
+        judge = TrialJudge(judging, power, settings.root, self.notices.append)
+        info = run_info(settings, variants, environment.digest) | {"judge": judge_info(settings, power)}
         measured = _measured(store, settings.resume)
         self._run = start_run(store, settings, info, self.notices.append)
         self._kept = KeptOutcomes(self._run, self._budget.stop)
         self._settings = settings
         self._accepted = read_baseline(settings.accepted)[1] if settings.baseline == ACCEPTED else []
-        self._runner = TrialRunner(
-            variants, replayers, environment, settings.root, measured, self._accepted, self._with_text
-        )
-        self.variants = variants
+        earlier = Earlier(measured, self._accepted)
+        self._runner = TrialRunner(variants, replayers, environment, settings.root, earlier, judge, self._with_text)
         self._planned: list[PlannedTrial] = []
         self._stopped: list[PlannedTrial] = []
         self._closed = False
@@ -90,7 +96,7 @@ class Host:
             self._replay,
             window=_WINDOWS * max(window_of(variant) for variant in variants.values()),
             commit=self._kept.add_finished,
-            cleanup=close_all(replayers),
+            cleanup=close_all([*replayers.values(), judge]),
         )
 
     @property
@@ -125,6 +131,11 @@ class Host:
         """Whether the run has any outcome."""
         return len(self._kept) > 0
 
+    @property
+    def unchanged(self) -> int:
+        """How many trials were not replayed, since all that they depend on is as it was when they were accepted."""
+        return self._runner.unchanged
+
     def outcomes(self, columns: Collection[str]) -> Iterator[Outcome]:
         """The outcomes of the run, one after the other, with these fields at least; nobody keeps them."""
         return self._kept.outcomes(columns)
@@ -132,10 +143,11 @@ class Host:
     def compared(self) -> list[Outcome]:
         """All outcomes of the run, with those of the accepted baseline where it is the one to compare with."""
         outcomes = sorted(self._kept.outcomes(), key=lambda outcome: outcome.trial_id)
-        digests = {outcome.case_id: outcome.case_digest for outcome in outcomes}
-        accepted, changed = as_baseline(self._accepted, digests)
-        if changed:
-            self.notices.append(f"{len(changed)} cases have changed since they were accepted, such as {changed[0]}")
+        compared = origins_of(map(outcome_row, outcomes)) if self._accepted else {}
+        accepted, changed = as_baseline(self._accepted, compared)
+        said = changed_since_accepted(changed)
+        if changed and said not in self.notices:
+            self.notices.append(said)
         return [*accepted, *outcomes]
 
     def decide(self, policy: GatePolicy) -> list[GateResult]:
@@ -153,6 +165,7 @@ class Host:
             run=self._run.info,
             planned=self._planned,
             replay=self._replayed_again,
+            calibrations=self._power.calibrations,
         )
 
     def _replayed_again(self, trials: Sequence[PlannedTrial]) -> list[Outcome]:
@@ -237,17 +250,35 @@ def run_info(settings: Settings, variants: Mapping[str, Variant], environment_di
     }
 
 
+def judge_info(settings: Settings, power: Power) -> dict[str, Any] | None:
+    """What a run says of its judge; None when nobody judges."""
+    if power.judge is None or settings.judge is None:
+        return None
+    return {
+        "file": _shown(settings.judge, settings.root),
+        "digest": power.judge.digest,
+        "model": power.judge.target.model,
+        "via": way_to(power.judge.target),
+        "when": power.judge.when,
+        "votes": power.judge.votes,
+        "scoring": power.judge.scoring,
+    }
+
+
 def _variant_info(variant: Variant, root: Path) -> dict[str, Any]:
-    file = Path(variant.file)
     target = variant.target
     return {
-        "file": file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file),
+        "file": _shown(Path(variant.file), root),
         "digest": variant.digest,
         "target": target.type,
         "model": getattr(target, "model", None),
         "via": way_to(target) if isinstance(target, ModelTarget) else None,
         "function": target.function if isinstance(target, CallableTarget) else None,
     }
+
+
+def _shown(file: Path, root: Path) -> str:
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
 
 
 def _versions() -> dict[str, str]:

@@ -12,6 +12,9 @@ import pytest
 
 RecordMode = Literal["none", "once", "new_episodes", "all"]
 _DEFAULT_MAX_COST = "1"
+NOBODY = "never"
+"""In place of the judge's file: nobody judges."""
+
 RECORD_MODES = ("none", "once", "new_episodes", "all")
 
 
@@ -22,7 +25,7 @@ class Settings:
     `variants` are YAML files; empty means every variant in `configs/`. `golden` are suites for the fixture. `wait_s` is
     how long a request may be asked again before it is given up. `cassettes` are read and never written. `resume` is the
     run to go on with. `plan_only` sends nothing. `critical_first` replays the gravest cases first. `gate` is the
-    policy that decides.
+    policy that decides. `judge` is the file of the judge; None when nobody judges.
     """
 
     root: Path
@@ -40,6 +43,7 @@ class Settings:
     plan_only: bool
     critical_first: bool
     gate: Path | None
+    judge: Path | None
 
     @property
     def configs(self) -> Path:
@@ -109,12 +113,18 @@ def add_options(parser: pytest.Parser) -> None:
         "--llmreplay-gate", metavar="FILE", help="Let this policy decide the exit code, such as configs/gate.yaml."
     )
     group.addoption(
+        "--llmreplay-judge",
+        metavar="FILE",
+        help="Who judges cases with a rubric (configs/judge.yaml when it is there); never: nobody.",
+    )
+    group.addoption(
         "--llmreplay-plan", action="store_true", help="Say what would be sent and what it would cost; send nothing."
     )
     parser.addini("llmreplay_cassettes", "As --llmreplay-cassettes, from the root folder.", type="linelist")
     parser.addini("llmreplay_variants", "Variants to run, one path a line, from the root folder.", type="linelist")
     parser.addini("llmreplay_baseline", "As --llmreplay-baseline.", default="")
     parser.addini("llmreplay_gate", "As --llmreplay-gate, from the root folder.", default="")
+    parser.addini("llmreplay_judge", "As --llmreplay-judge, from the root folder.", default="")
     parser.addini("llmreplay_trials", "As --llmreplay-trials.", default="1")
     parser.addini("llmreplay_record", "As --llmreplay-record.", default="new_episodes")
     parser.addini("llmreplay_max_cost", "As --llmreplay-max-cost.", default=_DEFAULT_MAX_COST)
@@ -159,6 +169,7 @@ def settings_from(config: pytest.Config) -> Settings:
         resume=config.getoption("--llmreplay-resume"),
         plan_only=config.getoption("--llmreplay-plan"),
         gate=_gate(config),
+        judge=_judge(config),
         critical_first=any(config.getoption(name) is not None for name in budgets)
         or config.getini("llmreplay_max_cost") != _DEFAULT_MAX_COST
         or config.getini("llmreplay_max_tokens") != "",
@@ -172,6 +183,16 @@ def _gate(config: pytest.Config) -> Path | None:
         return _existing(Path(given), config.invocation_params.dir, config.rootpath)
     written = config.getini("llmreplay_gate")
     return config.rootpath / written if written else None
+
+
+def _judge(config: pytest.Config) -> Path | None:
+    given, written = config.getoption("--llmreplay-judge"), config.getini("llmreplay_judge")
+    if (given or written) == NOBODY:
+        return None
+    if given:
+        return _existing(Path(given), config.invocation_params.dir, config.rootpath)
+    usual = config.rootpath / "configs" / "judge.yaml"
+    return config.rootpath / written if written else usual if usual.is_file() else None
 
 
 def _existing(path: Path, *bases: Path) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from pytest_llmreplay.store.cases import BadRow, CaseEntry, golden_files, read_i
 
 if TYPE_CHECKING:
     from pytest_llmreplay.session.engine import Engine
+    from pytest_llmreplay.session.power import Power
 
 RUNNING_STATUSES = ("open", "fixed")
 
@@ -32,6 +35,17 @@ class ReplaySession:
         self.variants = load_variants(settings)
         self.policy = None if settings.gate is None else load_policy(settings)
         self.engine: Engine | None = None
+
+    @cached_property
+    def power(self) -> Power:
+        """Who judges, and whether it counts.
+
+        Raises:
+            UserError: a mistake in the judge's file, its calibrations or the gate.
+        """
+        from pytest_llmreplay.session.power import load_power
+
+        return load_power(self.settings, dt.datetime.now(dt.UTC).date())
 
     def planned_in(self, path: Path) -> Iterator[PlannedTrial | BadRow]:
         """The trials of a suite, sorted by case, variant and trial; rows that are no case as they are met.

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.fence import fenced_on_github
-from pytest_llmreplay.report.paint import Screen
+from pytest_llmreplay.report.paint import Screen, plural
 from pytest_llmreplay.report.summary import RunSummary
 from pytest_llmreplay.report.text import one_line
 from pytest_llmreplay.store.baseline import ACCEPTED
@@ -34,10 +34,13 @@ def write_summary(reporter: pytest.TerminalReporter, host: Host, settings: Setti
     names = [ACCEPTED, *host.variants] if settings.baseline == ACCEPTED else list(host.variants)
     reporter.section("llmreplay", sep="=")
     try:
-        reporter.write_line(summary.text(names, compared))
+        reporter.write_line(fenced_on_github(summary.text(names, _screen(reporter), compared)))
     except UserError as error:
         reporter.write_line(f"The variants cannot be compared: {error}")
     reporter.write_line("")
+    if host.unchanged:
+        trials = plural(host.unchanged, "trial")
+        reporter.write_line(f"unchanged: {trials} as accepted, in all that they depend on; not replayed")
     for notice in host.notices[:_MOST_NOTICES]:
         reporter.write_line(f"notice: {one_line(notice, 200)}")
     if len(host.notices) > _MOST_NOTICES:
@@ -53,7 +56,13 @@ def write_gate(reporter: pytest.TerminalReporter, results: Sequence[GateResult],
     """Print what the gate decided, or why it could not."""
     if problem is not None:
         reporter.write_line(f"The gate could not decide: {problem}")
-    screen = Screen(width=shutil.get_terminal_size().columns, colour=reporter.hasmarkup)
+    screen = _screen(reporter)
     for result in results:
         reporter.write_line("")
         reporter.write_line(fenced_on_github(result.text(screen)))
+
+
+def _screen(reporter: pytest.TerminalReporter) -> Screen:
+    verbosity = max(-1, min(reporter.config.get_verbosity(), 1))
+    width = shutil.get_terminal_size((100, 24)).columns
+    return Screen(width=width, colour=reporter.hasmarkup, verbosity=verbosity)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_llmreplay.checks import check_trajectory
+from pytest_llmreplay.judge.applied import JudgedPart
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.errors import InfrastructureError, NotRun, NotWritten, Unmeasurable, UserError
 from pytest_llmreplay.model.expectation import Expectation, parse_expectation
@@ -20,10 +21,20 @@ from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import Environment, Variant
 from pytest_llmreplay.providers.credentials import hidden
 from pytest_llmreplay.replay.turns import offered_tools
+from pytest_llmreplay.session.compose import answers_can_be_reused, digest_of
+from pytest_llmreplay.session.judging import TrialJudge
 from pytest_llmreplay.session.keeping import NOT_WRITTEN
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.store.baseline import unchanged
 from pytest_llmreplay.store.cases import CaseFile
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Outcomes of the run to go on with, and of the accepted baseline, whatever the name of its variant."""
+
+    measured: Mapping[tuple[str, str, int], Outcome]
+    accepted: Sequence[Outcome] = ()
 
 
 class TrialRunner:
@@ -34,8 +45,8 @@ class TrialRunner:
         replayers: what can replay a case, by the variant's name.
         environment: what the variants share.
         root: the project's folder.
-        measured: outcomes that need no replay as long as case, variant and environment are what they were.
-        accepted: the accepted baseline's, which need none under any variant's name.
+        earlier: outcomes that need no replay as long as case, variant, environment and judge are what they were.
+        judge: judges the trials of cases with a rubric.
         resolve: gives a case that holds references its text.
     """
 
@@ -45,8 +56,8 @@ class TrialRunner:
         replayers: Mapping[str, Replayer],
         environment: Environment,
         root: Path,
-        measured: Mapping[tuple[str, str, int], Outcome],
-        accepted: Sequence[Outcome] = (),
+        earlier: Earlier,
+        judge: TrialJudge,
         resolve: Callable[[Case], Case] = lambda case: case,
     ) -> None:
         self._variants = variants
@@ -54,27 +65,35 @@ class TrialRunner:
         self._environment_digest = environment.digest
         self._root = root
         self._resolve = resolve
-        self._measured = measured
+        self._measured = earlier.measured
+        self._judge = judge
+        self.unchanged = 0
         self._accepted: dict[str, list[Outcome]] = defaultdict(list)
-        for outcome in accepted:
+        for outcome in earlier.accepted:
             self._accepted[outcome.case_id].append(outcome)
         self._files: dict[str, CaseFile] = {}
-        self._digests = {name: variant.digest for name, variant in variants.items()}
+        self._digests = {name: digest_of(variant) for name, variant in variants.items()}
+        self._may_be_unchanged = {name for name, variant in variants.items() if answers_can_be_reused(variant)}
 
     async def run(self, planned: PlannedTrial) -> Trial:
         """Replay and check one trial; whatever goes wrong becomes its outcome."""
         case: Case | None = None
         whole: Case | None = None
         trajectory: Trajectory | None = None
+        variant = self._variants[planned.variant]
         try:
             case = self._load(planned)
-            known = self._known(planned, case)
-            if known is not None:
-                return Trial(known, self._variants[planned.variant], case)
             expectation = expectation_of(case, planned.file)
+            judged = self._judge.part_of(expectation)
+            known = self._known(planned, case, judged)
+            if known is not None:
+                return Trial(known, variant, case)
             whole = await asyncio.to_thread(self._resolve, case) if case.holds_references else case
             trajectory = await self._replayers[planned.variant].replay(whole, planned.trial)
             outcome = self._checked(planned, case, expectation, trajectory)
+            if judged is not None:
+                outcome = self._judge.named(outcome, judged)
+                outcome = await self._judge.judged(outcome, judged, whole, trajectory, variant)
         except Unmeasurable as error:
             outcome = self._without_checks(planned, case, "unmeasured", error.code, error)
         except NotRun as error:
@@ -87,15 +106,16 @@ class TrialRunner:
             outcome = self._without_checks(planned, case, "error", "bad_case", error)
         except Exception as error:  # noqa: BLE001 (a defect in one trial must not take the other trials with it)
             outcome = self._without_checks(planned, case, "error", "internal", _described(error))
-        return Trial(outcome, self._variants[planned.variant], whole or case, trajectory)
+        return Trial(outcome, variant, whole or case, trajectory)
 
     def blank(self, planned: PlannedTrial) -> Outcome:
         """The outcome of a trial that was planned and never started."""
         return self._without_checks(planned, None, "not_run", "interrupted", "the run was stopped before it started")
 
-    def _known(self, planned: PlannedTrial, case: Case) -> Outcome | None:
+    def _known(self, planned: PlannedTrial, case: Case, judged: JudgedPart | None) -> Outcome | None:
         measured = self._measured.get((planned.case_id, planned.variant, planned.trial))
-        candidates = [measured] if measured is not None else self._accepted.get(planned.case_id, [])
+        accepted = self._accepted.get(planned.case_id, []) if planned.variant in self._may_be_unchanged else []
+        candidates = [measured] if measured is not None else accepted
         if planned.confirms or not candidates:
             return None
         same = unchanged(
@@ -105,10 +125,18 @@ class TrialRunner:
             environment_digest=self._environment_digest,
         )
         known = next((outcome for outcome in same if outcome.trial == planned.trial), None)
-        if known is None:
+        if known is None or not self._judge.stands(known, judged):
             return None
+        self.unchanged += measured is None
         entry = planned.entry
-        return replace(known, variant=planned.variant, kind=entry.kind, case_status=entry.status, live_share=0.0)
+        return replace(
+            known,
+            variant=planned.variant,
+            kind=entry.kind,
+            case_status=entry.status,
+            live_share=0.0,
+            judge_live_calls=0,
+        )
 
     def _load(self, planned: PlannedTrial) -> Case:
         file = self._files.get(planned.file)

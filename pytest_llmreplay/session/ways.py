@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from pytest_llmreplay.config import fill_environment
+from pytest_llmreplay.judge.judging import Abilities
 from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.model.judge import Judge
 from pytest_llmreplay.model.ports import Provider
 from pytest_llmreplay.model.variant import ModelTarget, Variant
-from pytest_llmreplay.providers.prices import listed_providers
+from pytest_llmreplay.providers.prices import follows_schemas, listed_providers
 
 if TYPE_CHECKING:
     from pytest_llmreplay.session.options import Settings
@@ -79,3 +81,10 @@ def build_provider(target: ModelTarget) -> Provider:
     if base is None:
         raise UserError(f"'{target.model}' asked directly needs an endpoint", key="target.api_base")
     return OpenAIProvider(target, model=name if compatible else target.model, api_base=base)
+
+
+def abilities_of(judge: Judge) -> Abilities:
+    """What the way to a judge's model offers, as far as it is known without asking; `structured` in its file wins."""
+    direct = way_to(judge.target) in ("local", "openai")
+    structured = direct or follows_schemas(judge.target.model)
+    return Abilities(structured if judge.structured is None else judge.structured, seed=direct)

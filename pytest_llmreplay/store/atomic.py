@@ -46,6 +46,23 @@ def write_text_atomically(path: Path, text: str) -> None:
     write_atomically(path, lambda temporary: _write_text(temporary, text))
 
 
+def write_privately(path: Path, write: Callable[[Path], None]) -> None:
+    """`write_atomically` for a file that only its owner may read, whoever could read the one that was there.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+
+    def write_own(temporary: Path) -> None:
+        temporary.touch(mode=0o600)
+        write(temporary)
+
+    if path.exists():
+        with writing(path):
+            path.chmod(0o600)
+    write_atomically(path, write_own)
+
+
 def sync(path: Path) -> None:
     """Have the operating system put a file or a folder on the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -1,7 +1,7 @@
 """`golden/baseline.parquet`: the accepted outcomes of a variant, so that the next one is compared without replaying it.
 
 It has the columns of `outcomes.parquet` and the footer kind `baseline`, so that nothing takes it for a suite. Every row
-is bound to what produced it by its digests: of the case, the variant and the environment.
+is bound to what produced it by its digests: of the case, the variant, the environment, the rubric and the judge.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_llmreplay.model.errors import UserError
-from pytest_llmreplay.model.outcome import Outcome
+from pytest_llmreplay.model.outcome import Outcome, outcome_row
 from pytest_llmreplay.store.case_schema import KIND_KEY, VERSION_KEY
 from pytest_llmreplay.store.outcomes import OUTCOMES_VERSION, outcome_from_record, outcome_schema, outcome_to_record
 from pytest_llmreplay.store.parquet import open_parquet, plain_rows, reading, table_of, write_tables
@@ -97,25 +97,59 @@ def write_baseline(path: Path, outcomes: Iterable[Outcome], info: Mapping[str, A
     return len(rows)
 
 
+class Origin(NamedTuple):
+    """What must be equal for two outcomes of a case to be comparable; what is empty says nothing.
+
+    `power` is `counts` or `advisory` where there is a verdict.
+    """
+
+    case_digest: str = ""
+    rubric_digest: str = ""
+    judge_digest: str = ""
+    power: str = ""
+
+    def differs(self, other: Origin) -> bool:
+        """Whether anything that both say is not the same."""
+        return any(mine and yours and mine != yours for mine, yours in zip(self, other, strict=True))
+
+
+def origins_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Origin]:
+    """By case id, what the outcomes (as plain data) of a case were made of."""
+    found: dict[str, Origin] = {}
+    for row in rows:
+        known = found.get(str(row["case_id"]), Origin())
+        merged = [known_part or part for known_part, part in zip(known, _origin(row), strict=True)]
+        found[str(row["case_id"])] = Origin(*merged)
+    return found
+
+
+def _origin(row: Mapping[str, Any]) -> Origin:
+    verdict = row.get("verdict")
+    power = "" if not isinstance(verdict, Mapping) else "advisory" if verdict.get("advisory") else "counts"
+    case, rubric, judge = (str(row.get(name) or "") for name in ("case_digest", "rubric_digest", "judge_digest"))
+    return Origin(case, rubric, judge, power)
+
+
 def as_baseline(
-    outcomes: Iterable[Outcome], case_digests: Mapping[str, str], name: str = ACCEPTED
+    outcomes: Iterable[Outcome], compared: Mapping[str, Origin], name: str = ACCEPTED
 ) -> tuple[list[Outcome], list[str]]:
     """The accepted outcomes that can stand for a replay of the baseline, under the name of the baseline.
 
     Args:
         outcomes: what `read_baseline` gave.
-        case_digests: the content digest of every case that is compared, by id; other cases are left out.
+        compared: what every case that is compared was made of, by id; other cases are left out.
         name: the variant's name in what is returned.
 
     Returns:
-        The outcomes, and the ids of the cases that have changed since they were accepted, sorted.
+        The outcomes, and the ids of the cases that have changed since they were accepted, or whose rubric or judge
+        has, sorted.
     """
     valid, changed = [], set()
     for outcome in outcomes:
-        digest = case_digests.get(outcome.case_id)
-        if digest is None:
+        origin = compared.get(outcome.case_id)
+        if origin is None:
             continue
-        if digest and outcome.case_digest and digest != outcome.case_digest:
+        if origin.differs(_origin(outcome_row(outcome))):
             changed.add(outcome.case_id)
         else:
             valid.append(replace(outcome, variant=name))
@@ -125,6 +159,13 @@ def as_baseline(
 def unchanged(
     outcomes: Iterable[Outcome], *, case_digest: str, variant_digest: str, environment_digest: str
 ) -> list[Outcome]:
-    """The accepted outcomes of exactly this case, variant and environment: what a replay need not ask again."""
+    """The accepted outcomes of exactly this case, variant and environment: what a replay need not ask again.
+
+    Trouble on the way and what was never run were no answer, so they are asked again.
+    """
     wanted = (case_digest, variant_digest, environment_digest)
-    return [o for o in outcomes if (o.case_digest, o.variant_digest, o.environment_digest) == wanted]
+    return [
+        o
+        for o in outcomes
+        if (o.case_digest, o.variant_digest, o.environment_digest) == wanted and o.status not in ("error", "not_run")
+    ]

@@ -13,6 +13,7 @@ from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus, Reason
 from pytest_llmreplay.model.trajectory import Divergence, ToolAnswer
 from pytest_llmreplay.store.case_schema import KIND_KEY, VERSION_KEY
 from pytest_llmreplay.store.parquet import open_parquet, plain_rows, reading, table_of, write_tables
+from pytest_llmreplay.store.verdicts import verdict_from_record, verdict_to_record, verdict_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,6 +56,12 @@ def outcome_schema() -> pa.Schema:
         "diagnostics": pa.map_(text, real),
         "tags": pa.list_(text),
         "weight": real,
+        "verdict": verdict_type(),
+        "judge_calls": whole,
+        "judge_live_calls": whole,
+        "judge_input_tokens": whole,
+        "judge_output_tokens": whole,
+        "judge_cost_usd": real,
     }
     return pa.schema(
         [(name, special.get(name, text)) for name in _FIELDS],
@@ -72,6 +79,7 @@ def outcome_to_record(outcome: Outcome) -> dict[str, Any]:
     record["divergence"] = None if outcome.divergence is None else _plain(outcome.divergence)
     record["diagnostics"] = dict(outcome.diagnostics)
     record["tags"] = list(outcome.tags)
+    record["verdict"] = None if outcome.verdict is None else verdict_to_record(outcome.verdict)
     return record
 
 
@@ -93,6 +101,8 @@ def outcome_from_record(record: Mapping[str, Any]) -> Outcome:
             given["divergence"] = Divergence(**_known(given["divergence"], Divergence))
         given["diagnostics"] = dict(given.get("diagnostics", ()))
         given["tags"] = tuple(given.get("tags", ()))
+        if "verdict" in given:
+            given["verdict"] = verdict_from_record(given["verdict"])
         return Outcome(**given)
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"a record is not one of an outcome: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,10 @@ class Program:
     def pytest(self, *arguments: str, code: int = 0) -> str:
         """What pytest prints in the folder, in a process of its own; it must end with this code."""
         command = [sys.executable, "-m", "pytest", *arguments, "-p", "no:cacheprovider"]
-        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, timeout=300, check=False)
+        wide = {**os.environ, "COLUMNS": "100"}
+        done = subprocess.run(
+            command, cwd=self.root, capture_output=True, text=True, timeout=300, check=False, env=wide
+        )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
 

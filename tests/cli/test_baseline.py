@@ -16,7 +16,7 @@ def _ids(program_in):
 
 def test_an_open_case_that_the_candidate_passed_becomes_fixed(replayed):
     result = replayed("baseline", "accept", "last", "--yes")
-    assert "1 open cases passed on v2 and become fixed:" in result.output
+    assert "1 open case passed on v2 and becomes fixed:" in result.output
     assert the_case(replayed).status == "fixed"
     assert "nothing to accept" not in result.output
 
@@ -46,7 +46,7 @@ def test_the_accepted_outcomes_stand_for_the_baseline_in_later_runs(replayed):
     import shutil
 
     shown = replayed("baseline", "accept", "--yes").output
-    assert "golden/baseline.parquet holds 1 accepted outcomes." in shown
+    assert "golden/baseline.parquet holds 1 accepted outcome." in shown
     (replayed.root / "configs/gate.yaml").write_text("kind: gate\n")
     shutil.copy(replayed.root / "configs/v1.yaml", replayed.root / "configs/v3.yaml")
     text = (replayed.root / "configs/v3.yaml").read_text().replace("name: v1", "name: v3")
@@ -63,4 +63,33 @@ def test_a_run_of_the_first_variant_alone_can_be_accepted(replayed):
     command = [sys.executable, "-m", "pytest", "golden/", "--llmreplay-variant", "configs/v1.yaml", "-q"]
     run = [*command, "--llmreplay-baseline", "v1", "-p", "no:hypothesispytest"]
     subprocess.run(run, cwd=replayed.root, capture_output=True, check=True)
-    assert "1 outcomes of v1 become the accepted baseline." in replayed("baseline", "accept", "--yes").output
+    assert "1 outcome of v1 becomes the accepted baseline (1 failed)" in replayed("baseline", "accept", "--yes").output
+
+
+def test_a_run_that_was_compared_with_the_accepted_baseline_is_so_again_without_being_told(replayed):
+    replayed("baseline", "accept", "--yes")
+    shown = replayed.pytest("golden/", "--llmreplay-variant", "configs/v2.yaml", "--llmreplay-baseline", "accepted")
+    assert "accepted -> v2" in shown
+    (replayed.root / "configs/gate.yaml").write_text("kind: gate\n")
+    assert "accepted -> v2" in replayed("compare").stdout
+    assert replayed("gate").stdout.startswith("GATE: PASS")
+    replayed("report", "--html", "report.html")
+
+
+def test_trouble_is_not_accepted_and_not_taken_for_an_answer(replayed):
+    from dataclasses import replace
+
+    from pytest_llmreplay.store.baseline import read_baseline
+    from pytest_llmreplay.store.runs import RunStore
+
+    store = RunStore(replayed.root / ".pytest_llmreplay")
+    passed = next(outcome for outcome in store.load("last")[1] if outcome.variant == "v2")
+    run = store.start({"baseline": "v1", "variants": {}})
+    run.add(replace(passed, trial=2))
+    run.add(replace(passed, trial=3, status="error"))
+    run.seal({})
+    shown = replayed("baseline", "accept", "--yes").output
+    assert "v2 passed no open case in this run" in shown
+    assert "1 outcome of v2 becomes the accepted baseline (1 passed); left out: 1 in trouble or never run" in shown
+    _, outcomes = read_baseline(replayed.root / "golden/baseline.parquet")
+    assert [outcome.trial for outcome in outcomes] == [2]

@@ -192,3 +192,13 @@ def test_tables_fit_the_terminal(program_in, monkeypatch, columns):
     shown = program_in("compare", jsonl(program_in.root, made)).stdout
     assert max(len(line) for line in shown.splitlines()) <= int(columns)
     assert "compare" not in program_in("compare", "rows.jsonl", "-q").stdout
+
+
+def test_what_it_names_next_can_be_run_where_there_are_several_candidates(program_in):
+    third = [{**row, "variant": "v3"} for row in many(both_pass=9, fixed=3) if row["variant"] == "v2"]
+    made = [*many(both_pass=9, fixed=3), *third]
+    name = jsonl(program_in.root, made)
+    shown = program_in("compare", name, "--baseline", "v1", "--candidate", "v3", "--candidate", "v2").stdout
+    command = shown.splitlines()[-1].removeprefix("next: pytest-llmreplay ")
+    assert command == f"report {name} --baseline v1 --candidate v3"
+    program_in(*command.split())

@@ -96,6 +96,8 @@ class TestRatchet:
     )
     def test_fresh_trials_clear_a_case_unless_a_strict_majority_fails(self, confirmation, decision):
         found = gate(rows({**HEALTHY, "a": ("P", "F", CONTROL)}), confirmations={"a": confirmation})
+        trials = confirmation.failed + confirmation.passed
+        assert f"fresh trials, which count nowhere else: a failed {confirmation.failed} of {trials}." in found.notes[0]
         assert found.decision == decision
         assert found.cleared == (("a",) if decision == "pass" else ())
         assert ("Failed once and cleared by fresh trials: a." in found.notes) == (decision == "pass")
@@ -112,6 +114,11 @@ class TestMustFixAndDue:
         assert summary(decision) == ("regression", "must_fix", 1)
         assert decision.sentence == "Must be fixed and still failing: a."
         assert decision.red[0].rule == "must_fix"
+
+    def test_what_the_ratchet_tolerates_has_to_be_fixed_all_the_same(self):
+        made = rows({**HEALTHY, "a": ("P", "F", CONTROL)})
+        assert summary(gate(made, {"max_regressions": 1})) == ("pass", "all", 0)
+        assert summary(gate(made, {"max_regressions": 1, "must_fix": ["a"]})) == ("regression", "must_fix", 1)
 
     def test_a_must_fix_case_that_passes_is_well(self):
         decision = gate(rows({**HEALTHY, "a": ("F", "P", OPEN)}), {"must_fix": ["a"]})
@@ -211,7 +218,7 @@ class TestShares:
     def test_too_few_cases_are_unmeasurable(self):
         decision = gate(rows(HEALTHY), {"min_cases": 21})
         assert summary(decision) == ("unmeasurable", "min_cases", 10)
-        assert decision.sentence == "20 controls were measured on both variants; 21 is the least."
+        assert decision.sentence == "20 controls measured on both variants; 21 is the least."
 
     def test_nothing_measured_is_never_a_pass(self):
         assert gate(rows({"a": ("P", "N", CONTROL)}), {"max_unmeasured_share": 1.0}).decision == "unmeasurable"
@@ -299,6 +306,10 @@ class TestSlices:
         assert gate(made, self.policy(non_inferiority_margin=0.05)).decision == "pass"
         decision = gate(self.made(60, 20), self.policy(non_inferiority_margin=0.05))
         assert result(decision, "slices[severity=critical].non_inferiority_margin").verdict == "regression"
+
+    def test_a_slice_without_a_case_is_not_well_by_absence(self):
+        decision = gate(rows(HEALTHY), {"slices": [{"where": {"severity": "criticl"}, "max_regressions": 0}]})
+        assert summary(decision) == ("unmeasurable", "slices[severity=criticl].max_regressions", 10)
 
     def test_slices_are_corrected_for_their_number(self):
         rules = [{"where": {"severity": s}, "non_inferiority_margin": 0.01} for s in ("critical", "high", "low")]

@@ -2,6 +2,7 @@ import math
 from decimal import Decimal
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pytest_llmreplay.compare import compare_outcomes
@@ -73,6 +74,51 @@ def test_a_variant_is_not_compared_with_itself():
 def test_a_value_that_is_not_allowed_is_named(column, value, problem):
     with pytest.raises(UserError, match=problem):
         compare(rows({"a": ("P", "P", {column: value})}))
+
+
+class NotAvailable:
+    """As pandas.NA: comparing it gives itself, and it is neither true nor false."""
+
+    def __ne__(self, other):
+        return self
+
+    __eq__ = __ne__
+    __hash__ = object.__hash__
+
+    def __bool__(self):
+        raise TypeError("boolean value of NA is ambiguous")
+
+
+_LISTS_AND_TEXTS = (
+    "reasons",
+    "calls",
+    "tags",
+    "answer",
+    "kind",
+    "case_status",
+    "severity",
+    "case_digest",
+    "live_share",
+)
+
+
+@pytest.mark.parametrize("missing", [math.nan, np.float32("nan"), NotAvailable(), pa.scalar(None, pa.string())])
+def test_what_a_data_frame_fills_a_column_with_is_absent(missing):
+    columns = (*_LISTS_AND_TEXTS, "weight", "score", "cost_usd", "latency_s", "tokens")
+    made = rows({"a": ("P", "F"), "b": ("E", "F"), "c": ("F", "P")})
+    assert compare([{**row, **dict.fromkeys(columns, missing)} for row in made]) == compare(made)
+
+
+def test_rows_of_numpy_and_arrow_are_rows_like_any_other():
+    columns = {"tags": ["x"], "tokens": 7, "score": 0.5, "calls": [["order", "{}"]], "reasons": [{"code": "wrong"}]}
+    made = rows({"a": ("PF", "PP", columns), "b": ("FF", "PP", columns)})
+    arrow = [{name: pa.scalar(value) for name, value in row.items()} for row in made]
+    numpy = [
+        {**row, "trial": np.int64(row["trial"]), "tags": np.array(row["tags"]), "score": np.float32(0.5)}
+        for row in made
+    ]
+    assert compare(arrow) == compare(made)
+    assert compare(numpy) == compare(made)
 
 
 def test_not_a_number_and_empty_text_mean_absent():

@@ -11,6 +11,7 @@ import yaml
 
 from pytest_llmreplay.model.errors import Problems, UserError
 from pytest_llmreplay.model.expectation import Expectation, parse_expectation
+from pytest_llmreplay.model.rubric import InlineRubric, RubricReference
 
 DESIGN = """
 expect:
@@ -71,9 +72,28 @@ def test_order_aliases(alias, order):
 
 def test_a_rubric_alone_is_an_expectation_and_may_stand_inline():
     assert parse_expectation({"rubric": {"file": "r.yaml"}}).rubric is not None
-    inline = parse_expectation({"rubric": {"criteria": [{"id": "polite"}]}}).rubric
-    assert inline is not None
-    assert inline.inline == {"criteria": [{"id": "polite"}]}
+    inline = parse_expectation({"rubric": {"criteria": [{"id": "polite", "question": "Is it polite?"}]}}).rubric
+    assert isinstance(inline, InlineRubric)
+    assert [criterion.id for criterion in inline.criteria] == ["polite"]
+    assert parse_expectation({"rubric": {"file": "r.yaml", "reference": "Good day"}}).rubric == RubricReference(
+        file="r.yaml", reference="Good day"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rubric", "said"),
+    [
+        ({"criteria": [{"id": "a", "questoin": "b"}]}, "did you mean 'question'?"),
+        ({"critera": [{"id": "a", "question": "b"}]}, "expect.rubric.critera: unknown key (found 'critera')"),
+        ({"fiel": "r.yaml"}, "did you mean 'file'?"),
+        ({}, "expect.rubric.file: is missing"),
+        ("r.yaml", "expect.rubric"),
+        ({"file": "r.yaml", "criteria": []}, "expect.rubric.file: unknown key"),
+        ({"criteria": []}, "expect.rubric.criteria: is empty"),
+    ],
+)
+def test_a_mistake_in_an_inline_rubric_is_found_where_it_is_written(rubric, said):
+    assert said in refusal({"rubric": rubric})
 
 
 @pytest.mark.parametrize(
@@ -193,10 +213,11 @@ def test_the_schema_for_editors_offers_the_words_and_allows_literals():
         args({"regex": "x"}),
         args({"free": {"one_of": [1]}}),
         {"calls": {"order": "superset", "called": {"f": {"max": 1}}}},
-        {"rubric": {"criteria": []}},
+        {"rubric": {"criteria": [{"id": "polite", "question": "Is it polite?"}]}},
     ):
         validator.validate(data)
     assert not validator.is_valid({"cals": {}})
+    assert not validator.is_valid({"rubric": {"criteria": []}})
     assert not validator.is_valid({"calls": {"order": "sideways"}})
     assert "regex" in str(schema["$defs"]["ExpectedCall"]["properties"]["args"])
 

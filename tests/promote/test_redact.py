@@ -176,6 +176,21 @@ def test_the_second_scan_sees_by_itself_and_what_it_sees_the_first_pass_replaces
     assert said(case_of(f"so {text} it is"))[0].count("[") == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("it is M20IZOI.", True),
+        ("it is (M20 izo-i)!", True),
+        ("ref=xM20IZOI99", True),
+        ("reservation M20IZO is not modified", False),
+        ("am 20izoi", False),
+    ],
+)
+def test_what_is_left_is_told_in_any_spelling_but_not_where_two_words_meet(text, told):
+    left = leftovers_of(["M20IZOI"])
+    assert bool(list(Scan(lambda _: False).kinds_in(text, left, ()))) is told
+
+
 def test_leftovers_that_could_arise_by_chance_are_not_looked_for():
     assert leftovers_of(["Mia", "12345678", "mia_li_3668"]) == {"mili3668".replace("mi", "mia", 1)}
 

@@ -165,7 +165,10 @@ def test_nothing_is_loaded_before_the_first_request(monkeypatch):
             request(model="local/smolm2"),
             "the embedded model knows no model 'local/smolm2'; allowed: local/smollm2; did you mean 'local/smollm2'?",
         ),
-        (request(top_p=1), "the embedded model knows no parameter 'top_p'; allowed: max_tokens, seed, temperature"),
+        (
+            request(top_p=1),
+            "the embedded model knows no parameter 'top_p'; allowed: max_tokens, response_format, seed, temperature",
+        ),
         (
             request(temperature="hot"),
             "the embedded model's parameter 'temperature' must be a number from 0 (found 'hot')",

@@ -1,9 +1,11 @@
 import pytest
 
 from pytest_llmreplay.compare import compare_many
+from pytest_llmreplay.model.outcome import Outcome, Reason
 from pytest_llmreplay.report.comparison import comparison_text, comparisons_text
 from pytest_llmreplay.report.decision import decision_text
 from pytest_llmreplay.report.paint import Screen
+from pytest_llmreplay.report.summary import RunSummary
 from tests.compare.build import many, rows
 from tests.report.made import CONTROL, compared, decided, hostile_rows, many_red
 
@@ -99,3 +101,39 @@ def test_the_red_list_is_sorted_by_severity_and_holds_whole_commands():
 def test_the_head_says_the_decision_in_a_word(outcomes, head):
     text = decision_text(decided(compared(rows({"a": (*outcomes, CONTROL), "b": ("P", "P", CONTROL)}))), {}, PLAIN)
     assert text.startswith(head)
+
+
+def summarised(screen, count=30):
+    made = [
+        Outcome(
+            f"case-{number:02}", variant, 1, "passed" if variant == "v1" else "failed", kind="control",
+            case_status="fixed", reasons=(Reason("calls", f"code_{number % 12}", "wrong " * 30),), steps=1,
+            latency_s=1.0, cost_usd=0.01, input_tokens=1000, output_tokens=10, live_share=1.0,
+        )
+        for number in range(count) for variant in ("v1", "v2")
+    ]  # fmt: skip
+    summary = RunSummary("v1")
+    for outcome in made:
+        summary.add(outcome)
+    return summary.text(["v1", "v2"], screen, made)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_summary_of_a_run_fits_its_screen(width):
+    lines = summarised(Screen(width=width)).splitlines()
+    assert max(map(len, lines)) <= width
+    assert len(lines) <= 45
+    assert "(+20 more; -v shows all)" in lines[-1]
+
+
+def test_a_wide_screen_shows_all_figures_of_a_run_and_a_narrow_one_keeps_what_came_of_it():
+    wide, narrow = (" ".join(summarised(Screen(width=w)).splitlines()[0].split()) for w in (120, 60))
+    assert narrow == "variant passed failed error unmeasured not run"
+    assert wide == f"{narrow} latency tokens USD live"
+
+
+def test_a_quiet_run_says_less_and_a_verbose_one_all():
+    quiet, verbose = summarised(Screen(verbosity=-1)), summarised(Screen(verbosity=1))
+    assert "What changed, by cause" not in quiet
+    assert "regressed 30" in quiet
+    assert verbose.count("(control): code_") == 30

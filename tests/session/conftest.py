@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np  # noqa: F401 (once a process: pytester unloads what a test has loaded, and numpy loads only once)
 import pytest
 
 from pytest_llmreplay.model.case import Case, recorded_results_of

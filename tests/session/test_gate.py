@@ -91,10 +91,12 @@ def test_an_accepted_baseline_is_compared_with_and_not_replayed(project):
     result = project.run("golden", *only("v2"), "--llmreplay-baseline", "accepted")
     assert result.ret == 0
     assert {variant for _, variant, _ in project.outcomes()} == {"v2"}
-    result.stdout.fnmatch_lines(["accepted (baseline) * 2 * 2 *", "accepted -> v2, by case", "*2 * 0 * 2 * 0 *"])
+    result.stdout.fnmatch_lines(["accepted (baseline) * 2 * 2 *", "accepted -> v2", "*2 * 0 * 2 * 0 *"])
 
 
 def test_a_variant_that_is_the_accepted_one_passes_unchanged_without_a_call(project):
+    config = project.root / "configs" / "v2.yaml"
+    config.write_text(config.read_text().replace("'bot:answer'", "'bot:answer', version: '1'"))
     project.golden(CASES[2], CASES[3])
     project.run("golden", *only("v2"))
     command = [Path(sys.executable).parent / "pytest-llmreplay", "baseline", "accept", "--yes"]
@@ -102,6 +104,24 @@ def test_a_variant_that_is_the_accepted_one_passes_unchanged_without_a_call(proj
     (project.root / "bot.py").write_text("def answer(messages, tools, replay):\n    raise RuntimeError('asked')\n")
     result = project.run("golden", *only("v2"), "--llmreplay-baseline", "accepted")
     result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["unchanged: 2 trials as accepted, in all that they depend on; not replayed"])
+
+
+@pytest.mark.parametrize(
+    ("stated", "unchanged"), [("", False), (", digest: [../bot.py]", False), (", digest: [../other.py]", True)]
+)
+def test_code_that_may_have_changed_is_replayed_though_the_variant_is_as_accepted(plain_project, stated, unchanged):
+    plain_project.pytester.makepyfile(other="")
+    config = plain_project.root / "configs" / "v2.yaml"
+    config.write_text(config.read_text().replace("'bot:answer'", f"'bot:answer'{stated}"))
+    plain_project.golden(CASES[2])
+    plain_project.run("golden", *only("v2"))
+    command = [Path(sys.executable).parent / "pytest-llmreplay", "baseline", "accept", "--yes"]
+    subprocess.run(command, cwd=plain_project.root, check=True, capture_output=True)
+    with (plain_project.root / "bot.py").open("a") as file:
+        file.write("\n# changed\n")
+    result = plain_project.run("golden", *only("v2"), "--llmreplay-baseline", "accepted")
+    assert ("unchanged: 1 trial" in result.stdout.str()) == unchanged
 
 
 def test_junit_carries_what_a_dashboard_asks_for(project):

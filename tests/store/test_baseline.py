@@ -5,8 +5,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from pytest_llmreplay.model.errors import UserError
-from pytest_llmreplay.model.outcome import Outcome, Reason
-from pytest_llmreplay.store.baseline import as_baseline, is_baseline_file, read_baseline, unchanged, write_baseline
+from pytest_llmreplay.model.outcome import Outcome, Reason, outcome_row
+from pytest_llmreplay.model.verdict import Verdict
+from pytest_llmreplay.store.baseline import (
+    Origin,
+    as_baseline,
+    is_baseline_file,
+    origins_of,
+    read_baseline,
+    unchanged,
+    write_baseline,
+)
 from pytest_llmreplay.store.cases import golden_files, is_case_file
 
 
@@ -29,6 +38,12 @@ def test_what_was_accepted_is_read_again(path):
     ]
     assert write_baseline(path, made, {"variant": "v1", "run_id": "r"}) == 2
     assert read_baseline(path) == ({"variant": "v1", "run_id": "r"}, made)
+
+
+def test_trouble_is_asked_again_and_answers_are_not():
+    digests = {"case_digest": "digest of a", "variant_digest": "v", "environment_digest": "e"}
+    made = [outcome("a", status) for status in ("passed", "failed", "unmeasured", "error", "not_run")]
+    assert [found.status for found in unchanged(made, **digests)] == ["passed", "failed", "unmeasured"]
 
 
 def test_it_is_no_suite(path):
@@ -54,10 +69,36 @@ def test_another_variant_or_environment_takes_the_place_of_all(path, change):
 
 def test_a_case_that_changed_since_stands_for_nothing(path):
     found, changed = as_baseline(
-        [outcome("a"), outcome("b"), outcome("gone")], {"a": "digest of a", "b": "another", "new": "x"}
+        [outcome("a"), outcome("b"), outcome("gone")],
+        {"a": Origin("digest of a"), "b": Origin("another"), "new": Origin("x")},
     )
     assert [(o.case_id, o.variant) for o in found] == [("a", "accepted")]
     assert changed == ["b"]
+
+
+VERDICT = Verdict("passed", "r", "j", "m")
+
+
+@pytest.mark.parametrize(
+    ("compared", "stands"),
+    [
+        ({}, True),
+        ({"rubric_digest": "r", "judge_digest": "j", "power": "counts"}, True),
+        ({"rubric_digest": "another"}, False),
+        ({"judge_digest": "another"}, False),
+        ({"power": "advisory"}, False),
+    ],
+)
+def test_another_rubric_judge_or_power_of_the_judge_stands_for_nothing(compared, stands):
+    accepted = outcome("a", verdict=VERDICT, rubric_digest="r", judge_digest="j")
+    found, changed = as_baseline([accepted], {"a": Origin("digest of a", **compared)})
+    assert (len(found) == 1, changed == ["a"]) == (stands, not stands)
+
+
+def test_what_a_case_was_made_of_is_gathered_from_all_of_its_outcomes():
+    failed = outcome("a", "failed", rubric_digest="r", judge_digest="j")
+    advised = outcome("a", verdict=replace(VERDICT, advisory="why"), rubric_digest="r", judge_digest="j")
+    assert origins_of(map(outcome_row, [failed, advised])) == {"a": Origin("digest of a", "r", "j", "advisory")}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.outcome import Outcome, Reason
 from pytest_llmreplay.model.trajectory import Divergence, ToolAnswer
+from pytest_llmreplay.model.verdict import Decision, JudgeUsage, Quote, Verdict
 from pytest_llmreplay.store.outcomes import (
     outcome_from_record,
     outcome_schema,
@@ -22,6 +23,26 @@ texts = st.text(st.characters(), max_size=8) | st.sampled_from(["\ud83d", "\ufdd
 maybe = st.none() | texts
 reals = st.none() | st.floats(0, 1e6)
 counts = st.integers(0, 2**40)
+quotes = st.lists(st.builds(Quote, texts, st.booleans()), max_size=2).map(tuple)
+verdicts = st.builds(
+    Verdict,
+    status=st.sampled_from(["passed", "failed", "unmeasured"]),
+    rubric_digest=texts,
+    judge_digest=texts,
+    model=texts,
+    decisions=st.lists(st.builds(Decision, texts, st.booleans(), reals, st.floats(0, 1), quotes), max_size=2).map(
+        tuple
+    ),
+    share=reals,
+    confidence=st.none() | st.just("low"),
+    votes=st.lists(st.just("passed"), max_size=3).map(tuple),
+    agreement=reals,
+    shown=st.lists(st.just("answer"), max_size=2).map(tuple),
+    problem=maybe,
+    text=maybe,
+    usage=st.builds(JudgeUsage, counts, counts, st.none() | counts, st.none() | counts, reals),
+    advisory=maybe,
+)
 outcomes = st.builds(
     Outcome,
     case_id=texts,
@@ -44,6 +65,9 @@ outcomes = st.builds(
     tags=st.lists(texts, max_size=2).map(tuple),
     weight=st.floats(0, 1e6),
     case_digest=texts,
+    verdict=st.none() | verdicts,
+    judge_calls=counts,
+    judge_cost_usd=reals,
 )
 
 

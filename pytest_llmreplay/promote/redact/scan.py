@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -51,8 +52,9 @@ class Scan:
         bare = plain_text(text)
         yield from dict.fromkeys((*self._seen(text), *(self._seen(bare) if bare != text else ())))
         if leftovers:
-            left = squashed(bare)
-            if any(value in left for value in leftovers):
+            words = [squashed(word) for word in bare.split()]
+            left = "".join(words)
+            if any(value in left and _stands_in(words, value) for value in leftovers):
                 yield "a value that was replaced elsewhere"
 
 
@@ -117,6 +119,18 @@ _SEEN: tuple[tuple[str, Callable[[str], Iterable[str]]], ...] = (
 def squashed(text: str) -> str:
     """The letters and digits of a text, in lower case."""
     return re.sub(r"[\W_]+", "", text.casefold())
+
+
+def _stands_in(words: Sequence[str], value: str) -> bool:
+    """Whether a value stands inside of one word or is made of whole ones: parts of two words are no value."""
+    if any(value in word for word in words):
+        return True
+    for first, word in enumerate(words):
+        if word and value.startswith(word):
+            joined = itertools.accumulate(words[first:])
+            if value in itertools.takewhile(lambda text: len(text) <= len(value), joined):
+                return True
+    return False
 
 
 def _can_be_told(value: str) -> bool:

@@ -66,6 +66,9 @@ const FIGURES = {
   latency_s: ["latency", (v) => `${v.toFixed(2)} s`], cost_usd: ["cost", (v) => `${v.toFixed(5)} USD`],
   input_tokens: ["input tokens", (v) => v.toLocaleString("en")], output_tokens: ["output tokens", (v) => v.toLocaleString("en")],
   tokens: ["tokens", (v) => v.toLocaleString("en")], steps: ["requests", String], score: ["score", String],
+  judge_calls: ["requests to the judge", String], judge_cost_usd: ["cost of the judge", (v) => `${v.toFixed(5)} USD`],
+  judge_input_tokens: ["input tokens of the judge", (v) => v.toLocaleString("en")],
+  judge_output_tokens: ["output tokens of the judge", (v) => v.toLocaleString("en")],
   live_share: ["really sent", (v) => `${Math.round(100 * v)} %`],
   recorded_share: ["calls answered from recordings", (v) => `${Math.round(100 * v)} %`],
 };
@@ -98,7 +101,7 @@ function side(name, trial) {
     box.append(make("h4", {}, "Checks"), make("p", {}, "✓ all passed"));
   }
   if (trial.verdict) {
-    box.append(make("h4", {}, "Verdict"), typeof trial.verdict === "string"
+    box.append(make("h4", {}, trial.verdict.advisory ? "Verdict (advisory)" : "Verdict"), typeof trial.verdict === "string"
       ? make("div", { class: "text", dir: "auto" }, soft(trial.verdict)) : definitions(Object.entries(trial.verdict)));
   }
   if (trial.divergence) {

@@ -1,0 +1,183 @@
+"""What `monitor` found, for people and as JSON: ids, names of tools and figures, and no text of the log."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pytest_llmreplay.cli.terminal import echo
+from pytest_llmreplay.compare.wording import p_value, percent, plural
+from pytest_llmreplay.report.text import one_line, printable
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.cli.watching import Seen, Watch
+    from pytest_llmreplay.mine.accepted_rates import AcceptedRate
+    from pytest_llmreplay.mine.monitoring import Judged, Rate, Reading
+
+_IDS_SHOWN = 3
+_IDS_TOLD = 20
+_ORDER = ("alert", "unmeasured", "changed", "new", "steady")
+_WHY = {
+    "new": "nothing is accepted for it yet",
+    "changed": "what was accepted counted another signal, similarity or embedding",
+    "unmeasured": "too few conversations to tell",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Monitored:
+    """What was measured and what came of it; all mappings are by case id.
+
+    `compared` says that there is a file of accepted rates and that this run was to compare with it; `written` is how
+    many rates were accepted in this run, None when none were to be.
+    """
+
+    logs: Sequence[str]
+    watches: Sequence[Watch]
+    unwatched: Mapping[str, str]
+    similar_from: Mapping[str, float]
+    readings: Mapping[str, Reading]
+    judged: Mapping[str, Judged]
+    accepted: Mapping[str, AcceptedRate]
+    seen: Seen
+    since: dt.datetime | None
+    baseline: str
+    compared: bool
+    exit_code: int
+    written: int | None = None
+
+    @property
+    def ordered(self) -> list[Watch]:
+        """The watches, what needs attention first."""
+        return sorted(
+            self.watches,
+            key=lambda watch: (
+                _ORDER.index(self.judged[watch.case_id].status),
+                -_share(self.readings[watch.case_id].rate),
+            ),
+        )
+
+
+def print_monitored(done: Monitored, *, verbose: bool) -> None:
+    """Print a line a watch, the days of those that have risen (with `verbose` of all), and what to do next."""
+    for watch in done.ordered:
+        for line in _lines(done, watch, verbose=verbose):
+            echo(line)
+    for case_id, why in sorted(done.unwatched.items()):
+        echo(f"not watched  {one_line(case_id)}: {one_line(why, 300)}")
+    echo(_summary(done))
+    click.echo(f"next: {_next(done)}")
+
+
+def _lines(done: Monitored, watch: Watch, *, verbose: bool) -> Iterator[str]:
+    reading, judged = done.readings[watch.case_id], done.judged[watch.case_id]
+    sign = one_line(watch.signal.in_words)
+    yield f"{_label(done, watch):<11}{one_line(watch.case_id)}  {rate_text(reading.rate)}: {sign}"
+    accepted = done.accepted.get(watch.case_id)
+    if done.compared and judged.p_holm is not None and accepted is not None:
+        yield f"           accepted {rate_text(accepted.rate)}; {p_value(judged.p_holm)}, Holm over {_compared(done)}"
+    if done.compared and judged.status in _WHY:
+        yield f"           {_WHY[judged.status]}"
+    if judged.status == "alert" or verbose:
+        for day, rate in reading.days:
+            yield f"           {day}  {rate_text(rate)}"
+    if judged.status == "alert":
+        more = len(reading.failing) - _IDS_SHOWN
+        ids = ", ".join(one_line(name, 60) for name in reading.failing[:_IDS_SHOWN])
+        yield f"           {ids}" + (f" and {more} more" if more > 0 else "")
+
+
+def _label(done: Monitored, watch: Watch) -> str:
+    if done.written is not None:
+        return "accepted" if watch.case_id in done.accepted else "unmeasured"
+    status = done.judged[watch.case_id].status
+    return status.upper() if status == "alert" else status
+
+
+def rate_text(rate: Rate) -> str:
+    """A rate with its interval, in words."""
+    if rate.share is None:
+        return "no similar conversation"
+    low, high = rate.interval
+    return f"{rate.shown} of {rate.similar} ({percent(rate.share)}, {percent(low)} to {percent(high)})"
+
+
+def _summary(done: Monitored) -> str:
+    counts = {status: sum(one.status == status for one in done.judged.values()) for status in _ORDER}
+    told = f"{plural(len(done.watches), 'case')} watched in {done.seen.conversations:,} conversations"
+    if done.seen.undated:
+        told += f", {done.seen.undated:,} of which do not say when they began and are not counted"
+    if done.written is not None:
+        return f"{told}; {plural(done.written, 'rate')} accepted in {printable(done.baseline)}"
+    if not done.compared:
+        return f"{told}; nothing is accepted yet ({printable(done.baseline)})"
+    return f"{told}: " + ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+
+
+def _next(done: Monitored) -> str:
+    logs = " ".join(printable(shlex.quote(log)) for log in done.logs)
+    if done.written:
+        return f"commit {printable(done.baseline)}"
+    alert = next((watch for watch in done.ordered if done.judged[watch.case_id].status == "alert"), None)
+    if alert is not None:
+        newest = done.readings[alert.case_id].failing[0]
+        return f"pytest-llmreplay promote {logs} --id {printable(shlex.quote(newest))}"
+    if not done.watches:
+        return "pytest-llmreplay find"
+    if done.exit_code:
+        return "give logs of more days, or say what is --similar"
+    return "the same on later logs" if done.compared else f"pytest-llmreplay monitor {logs} --accept"
+
+
+def json_text(done: Monitored) -> str:
+    """What was found, as `docs/monitor.md` describes it."""
+    from pytest_llmreplay.mine.monitoring import LEVEL
+
+    data = {
+        "level": LEVEL,
+        "baseline": done.baseline if done.compared or done.written is not None else None,
+        "since": None if done.since is None else done.since.isoformat(),
+        "latest": None if done.seen.latest is None else done.seen.latest.isoformat(),
+        "conversations": done.seen.conversations,
+        "undated": done.seen.undated,
+        "watches": [_watch_data(done, watch) for watch in done.ordered],
+        "not_watched": [{"case_id": case_id, "why": why} for case_id, why in sorted(done.unwatched.items())],
+        "exit_code": done.exit_code,
+    }
+    return json.dumps(data, indent=2, ensure_ascii=True)
+
+
+def _watch_data(done: Monitored, watch: Watch) -> dict[str, Any]:
+    reading, judged = done.readings[watch.case_id], done.judged[watch.case_id]
+    accepted = done.accepted.get(watch.case_id) if done.compared else None
+    return {
+        "case_id": watch.case_id,
+        "status": judged.status,
+        "signal": watch.signal.in_words,
+        "derived_from": watch.signal.source,
+        "similar_from": done.similar_from[watch.case_id],
+        **_rate_data(reading.rate),
+        "accepted": None if accepted is None else {**_rate_data(accepted.rate), "until": accepted.until.isoformat()},
+        "p_value": judged.p_value,
+        "p_holm": judged.p_holm,
+        "days": [{"day": day.isoformat(), **_rate_data(rate)} for day, rate in reading.days],
+        "conversations": list(reading.failing[:_IDS_TOLD]),
+    }
+
+
+def _rate_data(rate: Rate) -> dict[str, Any]:
+    return {"shown": rate.shown, "similar": rate.similar, "rate": rate.share, "interval": list(rate.interval)}
+
+
+def _compared(done: Monitored) -> int:
+    return sum(one.p_value is not None for one in done.judged.values())
+
+
+def _share(rate: Rate) -> float:
+    return -1.0 if rate.share is None else rate.share

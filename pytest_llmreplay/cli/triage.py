@@ -1,0 +1,131 @@
+"""`pytest-llmreplay triage`: what fails, since when, and is it isolated or systemic."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pytest_llmreplay.cli.mining import LogChoice, open_logs, project_signals
+from pytest_llmreplay.cli.progress import display
+from pytest_llmreplay.cli.terminal import echo
+from pytest_llmreplay.cli.triage_outputs import Wanted, suggestions_text
+from pytest_llmreplay.cli.triaging import INTENT, TriageAsked, Triaging, refuse_unknown
+from pytest_llmreplay.report.text import printable
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.mine.triage import Triage
+    from pytest_llmreplay.mine.triage.suggestions import Suggestion
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("logs", metavar="LOGS…", nargs=-1, required=True)
+@click.option("--by", multiple=True, metavar="NAME", help="Group by this: intent, tool, model, …; repeatable.")
+@click.option("--failed", metavar="EXPR", help="A conversation failed when this expression is true of it.")
+@click.option("--signal", "signals", multiple=True, metavar="NAME", help="It failed when it shows this; repeatable.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only conversations from this day on.")
+@click.option("--where", metavar="EXPR", help="Only conversations for which this expression is true.")
+@click.option("--intents", type=click.Path(dir_okay=False, path_type=Path), help="Keep intents in this file.")
+@click.option("--suggest", type=click.IntRange(min=1), metavar="N", help="Propose N failures to promote, and controls.")
+@click.option("--out", type=_FILE, metavar="FILE", help="With --suggest: write them, for promote --ids.")
+@click.option("--promote", "to_promote", is_flag=True, help="With --suggest: promote them as drafts.")
+@click.option("--suite", metavar="NAME", help="With --promote: the suite's name.")
+@click.option("--residual", type=click.Choice(["redact", "keep"]), help="With --promote: words that may be names.")
+@click.option("--html", type=_FILE, metavar="FILE", help="Write a page to look at; it holds what customers wrote.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--format", "format_name", metavar="NAME", help="The format of the logs, instead of finding out.")
+@click.option("--id-column", metavar="NAME", help="The column with the conversation's id, in plain logs.")
+def triage(
+    logs: tuple[str, ...],
+    by: tuple[str, ...],
+    failed: str | None,
+    signals: tuple[str, ...],
+    since: datetime | None,
+    where: str | None,
+    intents: Path | None,
+    suggest: int | None,
+    out: Path | None,
+    to_promote: bool,
+    suite: str | None,
+    residual: str | None,
+    html: Path | None,
+    as_json: bool,
+    format_name: str | None,
+    id_column: str | None,
+) -> None:
+    """Say what fails in LOGS (files, globs, folders, s3://…), since when, and whether it is isolated or systemic.
+
+    The first line is what the evidence is strongest for, or that nothing stands out.
+    """
+    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.mine.caches import user_caches
+
+    wanted = Wanted(suggest, out, to_promote, suite, residual, html)
+    wanted.refuse(as_json=as_json)
+    day: date | None = None if since is None else since.date()
+    asked = TriageAsked(by, failed, signals, day, intents)
+    refuse_unknown(by)
+    known, caches = project_signals(find_project(Path.cwd())), user_caches()
+    with display() as shown, open_logs(LogChoice(logs, format_name, id_column, where), caches, shown) as table:
+        triaging = Triaging(table, known, caches, shown)
+        found = triaging.triage(asked)
+        examples = wanted.examples(triaging, asked, found)
+    wanted.write(found, examples, logs)
+    suggestions = [one.suggestion for one in examples]
+    if as_json:
+        _print_json(found, suggestions if suggest is not None else None)
+        return
+    _print(found, asked)
+    if suggest is None:
+        click.echo(f"next: pytest-llmreplay find {_named(logs)} {_narrowed(found, asked, frozenset(known))}")
+        return
+    for line in suggestions_text(suggestions, found.failing.count):
+        echo(line)
+    if suggestions and to_promote:
+        click.get_current_context().exit(wanted.promote(logs, suggestions, format_name, id_column))
+    click.echo(f"next: {_after_suggesting(logs, suggestions, out)}")
+
+
+def _print_json(found: Triage, suggestions: Sequence[Suggestion] | None) -> None:
+    from pytest_llmreplay.mine.triage.plain import triage_json
+
+    data = triage_json(found)
+    if suggestions is not None:
+        data["suggestions"] = [one.as_row() for one in suggestions]
+    echo(json.dumps(data, ensure_ascii=True, indent=2))
+
+
+def _print(found: Triage, asked: TriageAsked) -> None:
+    from pytest_llmreplay.cli.triage_text import triage_text
+
+    by = asked.by or (INTENT if INTENT in found.groups else "tool",)
+    for line in triage_text(found, by):
+        echo(line)
+
+
+def _after_suggesting(logs: Sequence[str], suggestions: Sequence[Suggestion], out: Path | None) -> str:
+    if not suggestions:
+        return "pytest-llmreplay signals list"
+    if out is not None:
+        return f"pytest-llmreplay promote {_named(logs)} --ids {printable(shlex.quote(str(out)))}"
+    return "the same command with --promote, or with --out FILE for pytest-llmreplay promote --ids FILE"
+
+
+def _named(logs: Sequence[str]) -> str:
+    return " ".join(printable(shlex.quote(log)) for log in logs)
+
+
+def _narrowed(found: Triage, asked: TriageAsked, signals: frozenset[str]) -> str:
+    """The options with which `find` shows most of the failures."""
+    shown = [name for name in found.reasons if name in signals]
+    if shown:
+        return f"--signal {max(shown, key=lambda name: found.reasons[name])}"
+    where = asked.failed or "error IS NOT NULL"
+    return f"--where {printable(shlex.quote(where))}"

@@ -1,0 +1,191 @@
+"""The triage of opened logs: what failed is read, grouped and judged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmreplay.model.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pytest_llmreplay.cli.progress import Display
+    from pytest_llmreplay.mine.caches import Caches
+    from pytest_llmreplay.mine.intents import Intents
+    from pytest_llmreplay.mine.signals import Signal
+    from pytest_llmreplay.mine.space import Space
+    from pytest_llmreplay.mine.triage import Triage
+    from pytest_llmreplay.mine.triage.facts import Facts, Wrong
+    from pytest_llmreplay.mine.triage.failures import Failing
+    from pytest_llmreplay.mine.turns import UserTurns
+    from pytest_llmreplay.model.ports import Embedder
+    from pytest_llmreplay.traces import LogTable
+
+INTENT = "intent"
+STANDARD = (INTENT, "tool", "model", "prompt_version", "segment")
+"""The dimensions by which a triage groups when nobody says by which."""
+
+COLUMNS = ("model", "prompt_version", "segment", "user_id", "session_id", "finish_reason", "format", "source_file")
+_LOOKED_AT = 5000
+_MANY = 500
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TriageAsked:
+    """What is asked: by which dimensions (none is the standard ones), what failed means, since which day.
+
+    `intents` is a file with intents that are used, extended and written back.
+    """
+
+    by: tuple[str, ...] = ()
+    failed: str | None = None
+    signals: tuple[str, ...] = ()
+    since: date | None = None
+    intents: Path | None = None
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The dimensions that are looked at: the standard ones too, but intents only when they are asked for."""
+        standard = tuple(name for name in STANDARD if name != INTENT or not self.by)
+        return tuple(dict.fromkeys((*self.by, *standard)))
+
+
+@dataclass(frozen=True, slots=True)
+class Triaging:
+    """What a triage works with."""
+
+    table: LogTable
+    known: Mapping[str, Signal]
+    caches: Caches
+    display: Display
+
+    def triage(self, asked: TriageAsked) -> Triage:
+        """The whole result.
+
+        Raises:
+            UserError: a dimension, a signal or an expression is wrong, or intents are asked for and cannot be found.
+        """
+        from pytest_llmreplay.mine.triage.analyse import triage
+        from pytest_llmreplay.mine.triage.failures import find_failed
+        from pytest_llmreplay.mine.triage.reading import read_facts
+        from pytest_llmreplay.traces import CANONICAL_COLUMNS, canonical_conversation
+
+        refuse_unknown(asked.by)
+        failing = self.failing(asked)
+        connection = self.table.connection
+        with self._polling("looking for failures"):
+            failed = find_failed(connection, failing, canonical_conversation, CANONICAL_COLUMNS)
+        with self._polling("counting"):
+            names = [name for name in asked.dimensions if name != INTENT]
+            facts = read_facts(connection, names, failed.rows, asked.since)
+        notes = [
+            f"Of {one.name} only the {_MANY} most frequent values were counted."
+            for one in facts.dimensions
+            if len(one.values) >= _MANY
+        ]
+        if INTENT in asked.dimensions and len(facts):
+            facts, missing = self._with_intents(facts, asked)
+            notes += missing
+        wrong = self._wrong(facts)
+        return triage(facts, failed_means=failing.in_words, reasons=failed.reasons, wrong=wrong, notes=notes)
+
+    def failing(self, asked: TriageAsked) -> Failing:
+        """What counts as failed.
+
+        Raises:
+            UserError: a signal or an expression is wrong.
+        """
+        from pytest_llmreplay.mine.signals import chosen
+        from pytest_llmreplay.mine.triage.failures import failing_as_asked, failing_by_default
+        from pytest_llmreplay.traces import CANONICAL_COLUMNS, parse_expression
+
+        if asked.failed is None and not asked.signals:
+            return failing_by_default(self.known)
+        signals = chosen(self.known, asked.signals) if asked.signals else ()
+        if asked.failed is not None:
+            for name in parse_expression(asked.failed).names:
+                if name.casefold() not in CANONICAL_COLUMNS:
+                    raise UserError("no canonical column", key="--failed", value=name, allowed=CANONICAL_COLUMNS)
+        return failing_as_asked(signals, asked.failed)
+
+    def _with_intents(self, facts: Facts, asked: TriageAsked) -> tuple[Facts, list[str]]:
+        """The facts by intent, or why there are none; that is a mistake only of who asked for them."""
+        from pytest_llmreplay.mine.triage.by_intent import with_intents
+        from pytest_llmreplay.mine.turns import user_turns
+        from pytest_llmreplay.providers.embeddings import static_embedder
+
+        try:
+            embedder = static_embedder()
+        except UserError as error:
+            if INTENT in asked.by or asked.intents is not None:
+                raise
+            return facts, [f"There are no intents: {error}."]
+        turns = user_turns(self.table.files, self.caches)
+        if not len(turns):
+            return facts, ["There are no intents: the log holds no text of users."]
+        intents, space = self._intents(turns, embedder, asked.intents)
+        first_rows = [self.table.row(log, 0) for log in turns.logs]
+        return with_intents(facts, turns, space, intents, first_rows), []
+
+    def _intents(self, turns: UserTurns, embedder: Embedder, path: Path | None) -> tuple[Intents, Space]:
+        from pytest_llmreplay.mine.intents import find_intents
+        from pytest_llmreplay.mine.intents_file import read_intents, write_intents
+        from pytest_llmreplay.mine.space import space_of
+        from pytest_llmreplay.mine.triage.by_intent import kept_or_extended
+        from pytest_llmreplay.mine.vectors import vectors_of
+
+        vectors = vectors_of(turns, embedder, self.caches, self.display.counting("embedding what users said"))
+        if path is None or not path.exists():
+            space = space_of(turns, vectors)
+            intents = find_intents(turns, space, embedder.identity, seed=_SEED)
+        else:
+            known = read_intents(path, embedder=embedder.identity)
+            space = space_of(turns, vectors, middle=known.middle)
+            intents = kept_or_extended(known, turns, space, seed=_SEED)
+        if path is not None:
+            write_intents(path, intents)
+        return intents, space
+
+    def _wrong(self, facts: Facts) -> Wrong | None:
+        """What is wrong with the calls of failing conversations; of many, some thousands drawn evenly."""
+        from pytest_llmreplay.mine.triage.failures import find_wrong
+        from pytest_llmreplay.traces import CANONICAL_COLUMNS, canonical_conversation
+
+        rows = _drawn(facts.row[facts.failed])
+        if not len(rows):
+            return None
+        with self.table.narrowed(rows.tolist()) as narrow:
+            return find_wrong(narrow.connection, self.known, canonical_conversation, CANONICAL_COLUMNS, len(rows))
+
+    def _polling(self, what: str) -> AbstractContextManager[None]:
+        """Shows how much of the log DuckDB has read."""
+        connection = self.table.connection
+        return self.display.polling(what, self.table.size(), lambda: connection.query_progress() / 100)
+
+
+def refuse_unknown(by: tuple[str, ...]) -> None:
+    """Refuse a dimension that there is not.
+
+    Raises:
+        UserError: it is neither a standard one nor a column of text nor a name in the metadata.
+    """
+    for name in by:
+        if name not in (*STANDARD, *COLUMNS) and not re.fullmatch(r"metadata\.[\w.-]+", name):
+            allowed = tuple(dict.fromkeys((*STANDARD, *COLUMNS, "metadata.NAME")))
+            raise UserError("there is no such dimension", key="--by", value=name, allowed=allowed)
+
+
+def _drawn(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    import numpy as np
+
+    if len(rows) <= _LOOKED_AT:
+        return rows
+    return np.sort(np.random.default_rng(_SEED).choice(rows, _LOOKED_AT, replace=False))

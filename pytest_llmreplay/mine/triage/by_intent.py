@@ -1,0 +1,53 @@
+"""The dimension of intents: which conversation of a log wants what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_llmreplay.mine.intents import OTHER, Intents, extended
+from pytest_llmreplay.mine.space import Space
+from pytest_llmreplay.mine.triage.facts import Dimension, Facts
+from pytest_llmreplay.mine.turns import UserTurns
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+INTENT = "intent"
+_NEW = 0.05
+
+
+def kept_or_extended(intents: Intents, turns: UserTurns, space: Space, *, seed: int) -> Intents:
+    """The known intents, and new ones when more than 5 % of the conversations belong to none of them.
+
+    Some 1 % never do, and new intents for those on every run would take conversations from the known ones.
+    """
+    import numpy as np
+
+    beyond = float(np.mean(intents.of_conversations(space) < 0))
+    return extended(intents, turns, space, seed=seed) if beyond > _NEW else intents
+
+
+def with_intents(facts: Facts, turns: UserTurns, space: Space, intents: Intents, first_rows: Sequence[int]) -> Facts:
+    """The facts with the dimension `intent` before the others; a conversation in which no user spoke has none.
+
+    Args:
+        facts: of conversations in the log's order.
+        turns: of the same log.
+        space: of those turns, seen from the middle of the intents.
+        intents: what users want.
+        first_rows: for each of the turns' logs the number of its first row in the log's table.
+    """
+    import numpy as np
+
+    log, row = turns.rows(space.begins)
+    rows = np.asarray(first_rows, np.int64)[log] + row
+    nearest = intents.of_conversations(space)
+    place = np.searchsorted(facts.row, rows).clip(max=max(len(facts) - 1, 0))
+    here: NDArray[np.bool_] = facts.row[place] == rows if len(facts) else np.zeros(len(rows), np.bool_)
+    values = (*(intent.intent_id for intent in intents.found), OTHER)
+    names = (*(intent.name for intent in intents.found), OTHER)
+    value = np.where(nearest < 0, len(intents.found), nearest)
+    return replace(facts, dimensions=(Dimension(INTENT, values, names, place[here], value[here]), *facts.dimensions))

@@ -1,0 +1,108 @@
+"""The triage page as people use it, in headless Chromium."""
+
+import urllib.parse
+
+import pytest
+
+from pytest_llmreplay.report.triage_page import triage_html
+from tests.report.browser import axe_script, start
+from tests.report.made_triage import hostile, made
+
+
+@pytest.fixture(scope="module")
+def browser():
+    driver = start()
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    def open_(page, place=""):
+        path = tmp_path / "triage.html"
+        path.write_text(triage_html(page), encoding="utf-8")
+        browser.get("about:blank")
+        browser.get_log("browser")
+        browser.get(path.as_uri() + place)
+        return browser
+
+    return open_
+
+
+def errors(page):
+    return [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def open_ids(page):
+    return page.execute_script(
+        "return [...document.querySelectorAll('details.example')].filter(d => d.open).map(d => d.querySelector('b').textContent)"
+    )
+
+
+def test_it_opens_without_a_word_of_complaint(opened):
+    page = opened(made())
+    assert page.title == "Triage of 1,000 conversations: llmreplay"
+    assert page.execute_script("return document.querySelectorAll('details.example').length") == 6
+    assert open_ids(page) == []
+    assert errors(page) == []
+
+
+def test_a_link_leads_to_a_conversation_and_opens_it(opened):
+    page = opened(made(), "#conversation=" + urllib.parse.quote("refund t-1"))
+    assert open_ids(page) == ["refund t-1"]
+    page.execute_script("document.querySelector('.findings a').click()")
+    page.execute_async_script("setTimeout(arguments[0], 100)")
+    assert set(open_ids(page)) == {"refund t-0", "refund t-1"}
+    assert errors(page) == []
+
+
+def test_colours_follow_the_button(opened):
+    page = opened(made())
+    before = page.execute_script("return getComputedStyle(document.body).backgroundColor")
+    page.find_element("id", "theme").click()
+    assert page.execute_script("return getComputedStyle(document.body).backgroundColor") != before
+
+
+def test_hostile_text_does_nothing(opened):
+    page = opened(hostile())
+    page.execute_script("for (const d of document.querySelectorAll('details')) d.open = true;")
+    page.execute_script("for (const a of document.querySelectorAll('main a')) a.click();")
+    page.execute_async_script("setTimeout(arguments[0], 200)")
+    assert page.title == "Triage of 1,000 conversations: llmreplay"
+    assert page.execute_script("return document.images.length") == 0
+    assert page.execute_script("return document.scripts.length") == 1
+    assert page.execute_script("return getComputedStyle(document.body).display") == "block"
+    assert page.execute_script("return performance.getEntriesByType('resource').length") == 0
+    assert page.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    assert errors(page) == []
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_it_fits_the_window(opened, browser, width):
+    browser.set_window_size(width, 900)
+    try:
+        page = opened(made(), "#conversation=" + urllib.parse.quote("refund t-1"))
+        assert page.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        browser.set_window_size(1280, 1000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("page", [made(), hostile()], ids=["calm", "hostile"])
+def test_axe_finds_nothing_serious(browser, opened, page, scheme):
+    script = axe_script()
+    browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
+    try:
+        opened(page).execute_script("for (const d of document.querySelectorAll('details')) d.open = true;")
+        browser.execute_script(script)
+        found = browser.execute_async_script(
+            "const done = arguments[0]; axe.run().then(found => done(found.violations.map(v =>"
+            " [v.id, v.impact, v.nodes.slice(0, 2).map(n => n.html.slice(0, 160))])))"
+        )
+    finally:
+        browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": False})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert [one for one in found if one[1] in ("serious", "critical")] == []
