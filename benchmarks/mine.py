@@ -1,11 +1,13 @@
 """Mining at size: signals, expressions and search over one generated log, as ratios and rates within one run.
 
-    python benchmarks/mine.py [--text 1GB] [--log FILE.parquet] [--like] [--times 3]
+    python benchmarks/mine.py [--text 1GB] [--log FILE.parquet]... [--like] [--times 3]
 
-The log is generated (see make_logs.py), or a canonical one that exists. Every figure is the median of some repetitions.
+The log is generated (see make_logs.py), or canonical ones that exist. Every figure is the median of some repetitions,
+in CPU seconds of the process (all threads, user and system), which what else the machine does changes least; MB/s is
+text of messages by the clock.
 
 * bare: a DuckDB query that reads the same columns and touches every text (the length of each), on a database opened in
-  the same way. The ratio of a signal is its time over that of the bare query of its columns; MB/s is text of messages.
+  the same way. The ratio of a signal is its CPU time over that of the bare query of its columns.
 * Python signals are looked for on the rows that their condition selects; the rate is conversations of the log a second.
 * memory is the most that the process ever held.
 * --like: the first search turns every user turn into a vector, the second finds them kept.
@@ -50,14 +52,15 @@ EXPRESSIONS = (
 )
 
 
-def seconds(work: Callable[[], Any], times: int) -> float:
-    """The median of some repetitions."""
-    taken = []
+def seconds(work: Callable[[], Any], times: int) -> tuple[float, float]:
+    """The medians of some repetitions: CPU seconds, and seconds by the clock."""
+    worked, taken = [], []
     for _ in range(times):
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         work()
+        worked.append(time.process_time() - cpu)
         taken.append(time.perf_counter() - began)
-    return sorted(taken)[len(taken) // 2]
+    return sorted(worked)[times // 2], sorted(taken)[times // 2]
 
 
 def bare(table: LogTable, columns: Sequence[str]) -> Callable[[], Any]:
@@ -76,11 +79,11 @@ def memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure(path: Path, times: int) -> None:
+def measure(files: Sequence[TableFile], times: int) -> None:
     signals = known_signals()
     in_sql = [signal for signal in signals.values() if signal.find is None]
     in_python = [signal for signal in signals.values() if signal.find is not None]
-    with open_table([TableFile(path)]) as table:
+    with open_table(files) as table:
         [(size,)] = table.connection.execute(
             "SELECT sum(list_sum(list_transform(messages, lambda m: strlen(coalesce(m.content, ''))))) FROM log"
         ).fetchall()
@@ -90,28 +93,30 @@ def measure(path: Path, times: int) -> None:
         together = sorted({column for signal in in_sql for column in signal.columns})
         for name, group in (*((signal.name, [signal]) for signal in in_sql), ("all of these", in_sql)):
             columns = together if len(group) > 1 else group[0].columns
-            reading = seconds(bare(table, columns), times)
-            looking = seconds(lambda group=group: looked_for(table, group), times)
-            rows.append((name, ", ".join(columns)[:40], reading, looking, looking / reading, size / 1e6 / looking))
-        headers = ("signal in SQL", "columns", "bare s", "s", "ratio", "MB/s")
-        print(tabulate(rows, headers=headers, floatfmt=("", "", ".3f", ".3f", ".2f", ",.0f")))
+            reading, _ = seconds(bare(table, columns), times)
+            looking, taken = seconds(lambda group=group: looked_for(table, group), times)
+            ratio, rate = looking / reading, size / 1e6 / taken
+            rows.append((name, ", ".join(columns)[:40], reading, looking, ratio, size / 1e6 / looking, rate))
+        headers = ("signal in SQL", "columns", "bare CPU s", "CPU s", "ratio", "MB a CPU s", "MB/s")
+        print(tabulate(rows, headers=headers, floatfmt=("", "", ".3f", ".3f", ".2f", ",.0f", ",.0f")))
         print(f"memory so far: {memory_mb():,.0f} MB\n")
-        rows = [(signal.name, count / seconds(lambda s=signal: looked_for(table, [s]), 1)) for signal in in_python]
-        print(tabulate(rows, headers=("signal in Python", "conversations/s"), floatfmt=",.0f"))
+        rows = [(signal.name, count / seconds(lambda s=signal: looked_for(table, [s]), 1)[0]) for signal in in_python]
+        print(tabulate(rows, headers=("signal in Python", "conversations a CPU s"), floatfmt=",.0f"))
     rows = []
     for where in EXPRESSIONS:
 
         def filtered(where: str = where) -> None:
-            with open_table([TableFile(path)], parse_expression(where)) as filtered_table:
+            with open_table(files, parse_expression(where)) as filtered_table:
                 filtered_table.connection.execute("SELECT llmreplay_row FROM log").fetchall()
 
-        taken = seconds(filtered, times)
-        rows.append((where[:70], taken, size / 1e6 / taken))
-    print("\n" + tabulate(rows, headers=("find --where", "s", "MB/s"), floatfmt=("", ".3f", ",.0f")))
+        worked, taken = seconds(filtered, times)
+        rows.append((where[:70], worked, size / 1e6 / worked, size / 1e6 / taken))
+    headers = ("find --where", "CPU s", "MB a CPU s", "MB/s")
+    print("\n" + tabulate(rows, headers=headers, floatfmt=("", ".3f", ",.0f", ",.0f")))
     print(f"memory at most: {memory_mb():,.0f} MB")
 
 
-def measure_like(path: Path, scratch: Path) -> None:
+def measure_like(paths: Sequence[Path], scratch: Path) -> None:
     from pytest_llmreplay.mine.caches import Caches
     from pytest_llmreplay.mine.search import search_like
     from pytest_llmreplay.mine.turns import user_turns
@@ -121,27 +126,30 @@ def measure_like(path: Path, scratch: Path) -> None:
     embedder = static_embedder()
     for which in ("first", "second"):
         began, cpu = time.perf_counter(), time.process_time()
-        turns = user_turns([path.resolve()], caches)
+        turns = user_turns([path.resolve() for path in paths], caches)
         search_like(turns, "I want to talk to a person", embedder, caches, limit=50)
         taken, worked = time.perf_counter() - began, time.process_time() - cpu
-        print(f"{which} --like over {len(turns):,} user turns: {taken:.1f} s, {len(turns) / worked:,.0f} turns a CPU s")
+        print(
+            f"{which} --like over {len(turns):,} user turns: {taken:.1f} s, {worked:.1f} CPU s, "
+            f"{len(turns) / worked:,.0f} turns a CPU s"
+        )
     print(f"memory at most: {memory_mb():,.0f} MB")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=bytes_of, default=bytes_of("1GB"), help="how much text of messages to generate")
-    parser.add_argument("--log", type=Path, help="a canonical log that exists, instead of a generated one")
+    parser.add_argument("--log", type=Path, action="append", help="a canonical log that exists; repeatable")
     parser.add_argument("--like", action="store_true", help="search by meaning too")
     parser.add_argument("--times", type=int, default=3)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        path = arguments.log or Path(folder) / "log.parquet"
-        if arguments.log is None:
-            write_conversations(path, up_to(shop_conversations(1), arguments.text))
-        measure(path, arguments.times)
+        paths = arguments.log or [Path(folder) / "log.parquet"]
+        if not arguments.log:
+            write_conversations(paths[0], up_to(shop_conversations(1), arguments.text))
+        measure([TableFile(path) for path in paths], arguments.times)
         if arguments.like:
-            measure_like(path, Path(folder))
+            measure_like(paths, Path(folder))
 
 
 if __name__ == "__main__":

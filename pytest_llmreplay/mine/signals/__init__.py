@@ -7,8 +7,8 @@ from pytest_llmreplay.mine.signals.registry import (
     expression_signal,
     with_own,
 )
-from pytest_llmreplay.mine.signals.scan import Shown, evidence, scan
-from pytest_llmreplay.mine.signals.signal import Evidence, Found, Signal, TextDetector
+from pytest_llmreplay.mine.signals.scan import evidence, scan
+from pytest_llmreplay.mine.signals.signal import Evidence, Found, Shown, Signal, TextDetector
 
 __all__ = [
     "Evidence",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmreplay.mine.signals.figures import FIGURES, limits_sql
-from pytest_llmreplay.mine.signals.signal import Evidence, Found, Signal
+from pytest_llmreplay.mine.signals.flat import shown_by_messages
+from pytest_llmreplay.mine.signals.signal import ROW, Evidence, Found, Shown, Signal
 from pytest_llmreplay.mine.signals.sql import literal
 from pytest_llmreplay.mine.signals.texts import DERIVED
 from pytest_llmreplay.model.conversation import Conversation, Message
@@ -16,36 +16,11 @@ from pytest_llmreplay.model.errors import UserError
 if TYPE_CHECKING:
     import duckdb
 
-ROW = "llmreplay_row"
 _BATCH_ROWS = 500
 _SHOWN = 240
 
 ReadRow = Callable[[Mapping[str, Any]], Conversation]
 """Makes a conversation of a row by canonical column; raises `ValueError` when it is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A conversation that shows signals: its number in the log's table, its id, and where each signal shows.
-
-    `positions` are those of signals that DuckDB evaluates (from 1 among messages or steps, 0 for the whole), `found`
-    what others found.
-    """
-
-    row: int
-    conversation_id: str
-    positions: Mapping[str, Sequence[int]]
-    found: Mapping[str, Sequence[Found]]
-
-    @property
-    def signals(self) -> tuple[str, ...]:
-        """The names of the signals."""
-        return (*self.positions, *self.found)
-
-    @property
-    def places(self) -> int:
-        """At how many places any of them shows."""
-        return sum(map(len, self.positions.values())) + sum(map(len, self.found.values()))
 
 
 def scan(
@@ -68,6 +43,9 @@ def scan(
     import duckdb
 
     try:
+        if all(signal.each for signal in signals):
+            yield from shown_by_messages(connection, signals)
+            return
         batches = connection.sql(_query(connection, signals, columns)).to_arrow_reader(_BATCH_ROWS)
         for batch in batches or ():
             for row in batch.to_pylist():

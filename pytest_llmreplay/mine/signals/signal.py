@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -12,6 +12,8 @@ from pytest_llmreplay.model.case import FailureCategory, FailureStage
 from pytest_llmreplay.model.conversation import Conversation, ToolCall
 
 At = Literal["message", "step", "conversation"]
+ROW = "llmreplay_row"
+"""The column of a log's table that numbers its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,30 @@ class Found:
     turn: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A conversation that shows signals: its number in the log's table, its id, and where each signal shows.
+
+    `positions` are those of signals that DuckDB evaluates (from 1 among messages or steps, 0 for the whole), `found`
+    what others found.
+    """
+
+    row: int
+    conversation_id: str
+    positions: Mapping[str, Sequence[int]]
+    found: Mapping[str, Sequence[Found]]
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The names of the signals."""
+        return (*self.positions, *self.found)
+
+    @property
+    def places(self) -> int:
+        """At how many places any of them shows."""
+        return sum(map(len, self.positions.values())) + sum(map(len, self.found.values()))
+
+
 Find = Callable[[Conversation], Iterable[Found]]
 TextDetector = Callable[[str], Sequence[tuple[int, int, str]]]
 """Finds personal data or secrets in a text: start, stop and kind of each."""
@@ -53,7 +79,8 @@ class Signal:
     `sql` is a DuckDB expression over the canonical columns. Without `find` it is the signal itself: the list of the
     positions at which it shows (from 1 among the messages or steps, 0 for the conversation as a whole), and `pattern`
     is what the telling words match. With `find` it is a condition, and `find` looks at the conversations that meet it.
-    `columns` are what the expression reads beside what `find` needs.
+    `columns` are what the expression reads beside what `find` needs. `each`, where there is one, says the same as `sql`
+    of one message: conditions on `m`, its position `i` and all `messages`, cheap ones first, which all must hold.
     """
 
     name: str
@@ -65,6 +92,7 @@ class Signal:
     at: At = "message"
     pattern: str | None = None
     find: Find | None = None
+    each: tuple[str, ...] = ()
 
     @cached_property
     def words(self) -> re.Pattern[str] | None:

@@ -24,8 +24,13 @@ def messages_where(roles: str | tuple[str, ...], *conditions: str) -> str:
     DuckDB evaluates both sides of an AND, but a branch of CASE only where it is reached: a condition is asked only
     where those before it hold, so that the cheap ones come first.
     """
+    return _positions("messages", of_roles(roles), *conditions)
+
+
+def of_roles(roles: str | tuple[str, ...]) -> str:
+    """Whether the message `m` has one of these roles."""
     wanted = (roles,) if isinstance(roles, str) else roles
-    return _positions("messages", f"m.role IN ({', '.join(map(literal, wanted))})", *conditions)
+    return f"m.role IN ({', '.join(map(literal, wanted))})"
 
 
 def steps_where(*conditions: str) -> str:

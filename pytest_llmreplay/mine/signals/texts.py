@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pytest_llmreplay.mine.signals import words
 from pytest_llmreplay.mine.signals.signal import Signal
-from pytest_llmreplay.mine.signals.sql import TOOL, literal, matches, messages_where, whole_where
+from pytest_llmreplay.mine.signals.sql import TOOL, literal, matches, messages_where, of_roles, whole_where
 
 _BLANK = "coalesce(NOT regexp_matches(m.content, '[^\\s]'), true)"
 _NO_CALLS = "coalesce(len(m.tool_calls), 0) = 0"
@@ -77,7 +77,14 @@ def _ended_with(reasons: tuple[str, ...]) -> str:
     )
 
 
-_ERRORS = messages_where(TOOL, matches("m.content", words.ERROR))
+_ERROR = f"{matches('m.content', f'(?i){words.ERROR_START}')} OR {matches('m.content', f'(?i){words.ERROR_FIELD}')}"
+_IGNORED = (
+    f"{_NEXT}.role = 'assistant' AND coalesce(len({_NEXT}.tool_calls), 0) = 0",
+    f"strlen({_NEXT}.content) > 0 AND NOT {matches(f'{_NEXT}.content', words.SAYS_TROUBLE)}",
+)
+_REFUSES = f"coalesce(m.refusal, '') <> '' OR {matches('m.content', words.REFUSAL)}"
+_ASKS_FOR_PERSON = (matches("m.content", words.PERSON_WORD), matches("m.content", words.PERSON))
+_INJECTS = (matches("m.content", words.INJECTION_WORD), matches("m.content", words.INJECTION))
 
 TEXT_SIGNALS = (
     Signal(
@@ -86,8 +93,9 @@ TEXT_SIGNALS = (
         "tool",
         "A tool's result says that the call failed: it begins with an error, or has a field for an error that is not "
         "empty, a failed status, `success: false` or an HTTP status from 400.",
-        _ERRORS,
+        messages_where(TOOL, _ERROR),
         pattern=words.ERROR,
+        each=(of_roles(TOOL), _ERROR),
     ),
     Signal(
         "tool_error_ignored",
@@ -96,15 +104,9 @@ TEXT_SIGNALS = (
         "A tool's result says that the call failed (as in `tool_error`), and the assistant answers next, without "
         "another call and without a word about trouble.",
         # A lambda that looks into the other messages is dear, so it is kept for conversations with an error.
-        f"CASE WHEN len({_ERRORS}) > 0 THEN "
-        + messages_where(
-            TOOL,
-            matches("m.content", words.ERROR),
-            f"{_NEXT}.role = 'assistant' AND coalesce(len({_NEXT}.tool_calls), 0) = 0",
-            f"strlen({_NEXT}.content) > 0 AND NOT {matches(f'{_NEXT}.content', words.SAYS_TROUBLE)}",
-        )
-        + " END",
+        f"CASE WHEN len({messages_where(TOOL, _ERROR)}) > 0 THEN {messages_where(TOOL, _ERROR, *_IGNORED)} END",
         pattern=words.ERROR,
+        each=(of_roles(TOOL), _ERROR, *_IGNORED),
     ),
     Signal(
         "missing_result",
@@ -148,8 +150,9 @@ TEXT_SIGNALS = (
         "quality",
         "guardrail",
         "The assistant declines: the message carries a refusal, or its text uses the words of one.",
-        messages_where("assistant", f"coalesce(m.refusal, '') <> '' OR {matches('m.content', words.REFUSAL)}"),
+        messages_where("assistant", _REFUSES),
         pattern=words.REFUSAL,
+        each=(of_roles("assistant"), _REFUSES),
     ),
     Signal(
         "truncated",
@@ -187,8 +190,9 @@ TEXT_SIGNALS = (
         "quality",
         "model",
         "The user asks for a person, or whether there is one, in English or German.",
-        messages_where("user", matches("m.content", words.PERSON_WORD), matches("m.content", words.PERSON)),
+        messages_where("user", *_ASKS_FOR_PERSON),
         pattern=words.PERSON,
+        each=(of_roles("user"), *_ASKS_FOR_PERSON),
     ),
     Signal(
         "frustration",
@@ -197,6 +201,7 @@ TEXT_SIGNALS = (
         "The user loses patience: swears, complains about the bot, or shouts in punctuation, in English or German.",
         messages_where("user", matches("m.content", words.FRUSTRATION)),
         pattern=words.FRUSTRATION,
+        each=(of_roles("user"), matches("m.content", words.FRUSTRATION)),
     ),
     Signal(
         "negative_feedback",
@@ -226,9 +231,8 @@ TEXT_SIGNALS = (
         "Text of the user or of a tool tries to give the model orders: to forget its instructions, to reveal"
         " them, to "
         "play another role, or control tokens of a chat template.",
-        messages_where(
-            ("user", *TOOL), matches("m.content", words.INJECTION_WORD), matches("m.content", words.INJECTION)
-        ),
+        messages_where(("user", *TOOL), *_INJECTS),
         pattern=words.INJECTION,
+        each=(of_roles(("user", *TOOL)), *_INJECTS),
     ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmreplay.mine.signals.scan import ROW
+from pytest_llmreplay.mine.signals.signal import ROW
 from pytest_llmreplay.mine.signals.sql import literal
 from pytest_llmreplay.mine.triage.facts import Dimension, Facts
 
