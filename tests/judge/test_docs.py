@@ -38,6 +38,7 @@ def test_every_file_fits_its_schema_and_loads(block, tmp_path):
 def test_the_example_says_what_is_shown(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    monkeypatch.setenv("COLUMNS", "100")
     labels, verdicts = blocks("csv")
     (tmp_path / "labels.csv").write_text(labels, encoding="utf-8")
     (tmp_path / "verdicts.csv").write_text(verdicts, encoding="utf-8")
