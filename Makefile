@@ -14,7 +14,7 @@ demo: .venv/demo.stamp
 	elif [ $$code -ne 0 ]; then exit $$code; fi
 
 test: .venv/dev.stamp
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 # The full proofs: simulations, agreement with published checkers, speed. SHARED is a folder with the public data.
 SHARED ?= ../shared

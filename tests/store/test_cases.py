@@ -119,7 +119,7 @@ def test_an_unsound_case_is_refused(golden):
 def test_row_groups_are_small(golden):
     write_cases(golden, [small(n) for n in range(600)])
     metadata = pq.read_metadata(golden)
-    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [256, 256, 88]
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [512, 88]
 
 
 def test_the_index_holds_the_flat_columns(golden, case):
