@@ -110,6 +110,12 @@ class ReplayProject:
         return {outcome.trial_id: outcome.status for outcome in outcomes}
 
 
+@pytest.fixture(autouse=True)
+def _one_width_everywhere(monkeypatch):
+    """The summary fits itself to the terminal, which is another one on every machine."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+
 @pytest.fixture(params=["plain", "-n0", "-n2"])
 def project(request, pytester):
     return ReplayProject(pytester, [] if request.param == "plain" else [request.param])
