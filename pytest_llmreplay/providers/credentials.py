@@ -59,5 +59,6 @@ def _clean_urls(text: str) -> str:
 
 def _environment_secrets() -> Iterable[str]:
     """The values of the environment variables that are named like a credential, longest first."""
-    found = (value for name, value in os.environ.items() if _SECRET_VARIABLE.search(name))
+    # Other threads set and unset variables meanwhile, as pytest does for every test: one that was there may be gone.
+    found = (os.environ.get(name, "") for name in list(os.environ) if _SECRET_VARIABLE.search(name))
     return sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=len, reverse=True)
