@@ -1,9 +1,9 @@
 """Credentials are hidden, whatever other threads do to the environment meanwhile."""
 
-import os
 from collections.abc import Mapping
+from types import SimpleNamespace
 
-from pytest_llmreplay.providers.credentials import hidden
+from pytest_llmreplay.providers import credentials
 
 
 class Changing(Mapping):
@@ -23,5 +23,6 @@ class Changing(Mapping):
 
 
 def test_a_variable_that_goes_away_while_secrets_are_looked_up_is_no_error(monkeypatch):
-    monkeypatch.setattr(os, "environ", Changing({"SHOP_API_KEY": "planted-secret-value-1"}))
-    assert "planted" not in hidden("it says planted-secret-value-1")
+    environ = Changing({"SHOP_API_KEY": "planted-secret-value-1"})
+    monkeypatch.setattr(credentials, "os", SimpleNamespace(environ=environ))
+    assert "planted" not in credentials.hidden("it says planted-secret-value-1")
