@@ -62,5 +62,5 @@ def _known(project: Project, case_id: str) -> None:
     known = [entry.case_id for path in paths for entry in read_index(path) if entry.case_id]
     if case_id not in known:
         nearest = did_you_mean(case_id, known)
-        hint = f"did you mean '{nearest}'?" if nearest else f"{len(known)} cases are known"
+        hint = f"did you mean '{nearest}'?" if nearest else f"known cases: {len(known)}"
         raise UserError("no golden case has this id", key="CASE", value=case_id, fix=hint)

@@ -117,7 +117,7 @@ def find_case(paths: Path | Iterable[Path], case_id: str) -> tuple[Path, Case]:
         places.extend((path, entry.row) for entry in entries if entry.case_id == case_id)
     if not places:
         nearest = did_you_mean(case_id, known)
-        hint = f"did you mean '{nearest}'?" if nearest else f"{len(known)} cases are known"
+        hint = f"did you mean '{nearest}'?" if nearest else f"known cases: {len(known)}"
         raise UserError("no golden case has this id", value=case_id, fix=hint)
     if len(places) > 1:
         where = " and ".join(f"{path} row {row + 1}" for path, row in places)
