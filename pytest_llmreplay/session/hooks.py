@@ -14,8 +14,9 @@ from pytest_llmreplay.compare.ratchet import ItemVerdict, exit_code
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.report.text import printable
+from pytest_llmreplay.session.failures import error_headline, error_text, show_headline
 from pytest_llmreplay.session.interrupts import on_next_interrupt
-from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, error_text, finished_trial
+from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, finished_trial
 from pytest_llmreplay.session.options import settings_from
 from pytest_llmreplay.session.plan import PlannedTrial, gravity
 from pytest_llmreplay.session.session import ReplaySession
@@ -147,6 +148,7 @@ class ReplayHooks:
             _keep_less(item, report)
         return report
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count what an item came to; under xdist this runs in the controller too."""
         ours = getattr(report, "llmreplay", None)
@@ -157,6 +159,8 @@ class ReplayHooks:
         if ours["own_assertion"] and self.host is not None:
             self.host.add_own_assertion(tuple(ours["trial"]), ours["own_assertion"])
         if not self._is_worker:
+            if ours["headline"]:
+                show_headline(report, ours["headline"])
             # pytest keeps every report until the end, and nobody asks for this again.
             del report.llmreplay
 
@@ -273,6 +277,7 @@ class ReplayHooks:
             "baseline": self.session.is_baseline(planned.variant),
             "trial": [planned.case_id, planned.variant, planned.trial],
             "own_assertion": message,
+            "headline": error_headline(call.excinfo.value) if call.excinfo is not None else None,
         }
 
 

@@ -9,34 +9,13 @@ from typing import Any
 
 import pytest
 
-from pytest_llmreplay.model.errors import LlmReplayError, NotRun, UserError
+from pytest_llmreplay.model.errors import NotRun, UserError
 from pytest_llmreplay.model.trial import Trial
-from pytest_llmreplay.report.failure import failure_text, reproduce_command
-from pytest_llmreplay.report.fence import fenced_on_github
 from pytest_llmreplay.report.text import printable
+from pytest_llmreplay.session.failures import BadRowError, TrialFailedError, TrialTroubleError, error_text
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.session.session import ReplaySession
 from pytest_llmreplay.store.cases import BadRow
-
-
-class TrialFailedError(Exception):
-    """A trial failed its checks; pytest shows the trial and no traceback."""
-
-    def __init__(self, trial: Trial) -> None:
-        super().__init__(trial.outcome.case_id)
-        self.trial = trial
-
-
-class TrialTroubleError(Exception):
-    """A trial could not be replayed; pytest shows the trial and no traceback."""
-
-    def __init__(self, trial: Trial) -> None:
-        super().__init__(trial.outcome.case_id)
-        self.trial = trial
-
-
-class BadRowError(Exception):
-    """A row of a golden file is not a case."""
 
 
 class GoldenFile(pytest.File):
@@ -149,15 +128,6 @@ class BadRowItem(pytest.Item):
         return self.path, None, self.name
 
 
-def error_text(item: pytest.Item, error: BaseException) -> str | None:
-    """What an item shows for an error that is ours, instead of a traceback; None for any other error."""
-    if isinstance(error, TrialFailedError | TrialTroubleError):
-        return fenced_on_github(failure_text(error.trial, reproduce(item, error.trial)))
-    if isinstance(error, LlmReplayError | BadRowError):
-        return printable(str(error))
-    return None
-
-
 def finished_trial(session: ReplaySession, planned: PlannedTrial) -> Trial:
     """The trial, once it is finished; what cannot be measured skips the test.
 
@@ -175,15 +145,6 @@ def finished_trial(session: ReplaySession, planned: PlannedTrial) -> Trial:
         why = "; ".join(reason.message.splitlines()[0] for reason in outcome.reasons if reason.message)
         pytest.skip(printable(f"{outcome.status}: {why}"))
     return trial
-
-
-def reproduce(item: pytest.Item, trial: Trial) -> str:
-    """The command that replays an item's trial alone."""
-    root = item.config.rootpath
-    file = Path(trial.variant.file)
-    shown = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
-    options = ["--llmreplay-trials", str(trial.number)] if trial.number > 1 else []
-    return reproduce_command(item.nodeid, shown, options)
 
 
 @lru_cache(maxsize=1024)

@@ -241,8 +241,13 @@ def test_a_run_says_what_produced_it(project):
     assert info["versions"]["pytest"] == pytest.__version__
 
 
-def test_on_github_what_a_model_wrote_is_fenced(project, monkeypatch):
+@pytest.mark.parametrize("in_ci", [True, False])
+def test_on_github_what_a_model_wrote_is_fenced(project, monkeypatch, in_ci):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    if in_ci:
+        monkeypatch.setenv("CI", "true")
+    else:
+        monkeypatch.delenv("CI", raising=False)
     project.variant("v3", "bot:answer_worse")
     bot = project.root / "bot.py"
     bot.write_text(bot.read_text().replace("I do not know.", "no\\n::error::not a command"))
@@ -259,4 +264,24 @@ def test_on_github_what_a_model_wrote_is_fenced(project, monkeypatch):
         else:
             (loose if fence is None else fenced).append(line)
     assert any("::error::not a command" in line for line in fenced)
-    assert not any(line.lstrip().startswith("::") for line in loose)
+    assert not any("not a command" in line for line in loose)
+
+
+@pytest.mark.parametrize("in_ci", [True, False])
+def test_the_short_summary_names_outcome_and_reasons_in_one_line(project, monkeypatch, in_ci):
+    if in_ci:
+        monkeypatch.setenv("CI", "true")
+    else:
+        monkeypatch.delenv("CI", raising=False)
+    project.variant("v3", "bot:answer_worse")
+    project.golden(*CASES)
+    result = project.run("golden", "--llmreplay-variant", "configs/v3.yaml", "--junitxml", "j.xml")
+    last = result.outlines[
+        result.outlines.index(next(line for line in result.outlines if "short test summary" in line)) :
+    ]
+    assert [line for line in last if line.startswith("FAILED")] == [
+        "FAILED golden/support.parquet::easy-1[v3-1] - failed: missing_call",
+        "FAILED golden/support.parquet::easy-2[v3-1] - failed: missing_call",
+    ]
+    assert sum("reproduce  pytest" in line for line in result.outlines) == 2
+    assert project.root.joinpath("j.xml").read_text().count('message="failed: missing_call"') == 2
