@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import click
 
 from pytest_llmreplay.cli.mining import LogChoice, open_logs, project_signals
 from pytest_llmreplay.cli.progress import display
+from pytest_llmreplay.cli.since import since_time
 from pytest_llmreplay.cli.terminal import echo
 from pytest_llmreplay.cli.triage_outputs import Wanted, suggestions_text
 from pytest_llmreplay.cli.triaging import INTENT, TriageAsked, Triaging, refuse_unknown
@@ -30,7 +31,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--by", multiple=True, metavar="NAME", help="Group by this: intent, tool, model, …; repeatable.")
 @click.option("--failed", metavar="EXPR", help="A conversation failed when this expression is true of it.")
 @click.option("--signal", "signals", multiple=True, metavar="NAME", help="It failed when it shows this; repeatable.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only conversations from this day on.")
+@click.option("--since", metavar="TIME", help="Only what began since: 2026-01-31, or 7d or 24h before now.")
 @click.option("--where", metavar="EXPR", help="Only conversations for which this expression is true.")
 @click.option("--intents", type=click.Path(dir_okay=False, path_type=Path), help="Keep intents in this file.")
 @click.option("--suggest", type=click.IntRange(min=1), metavar="N", help="Propose N failures to promote, and controls.")
@@ -47,7 +48,7 @@ def triage(
     by: tuple[str, ...],
     failed: str | None,
     signals: tuple[str, ...],
-    since: datetime | None,
+    since: str | None,
     where: str | None,
     intents: Path | None,
     suggest: int | None,
@@ -69,8 +70,8 @@ def triage(
 
     wanted = Wanted(suggest, out, to_promote, suite, residual, html)
     wanted.refuse(as_json=as_json)
-    day: date | None = None if since is None else since.date()
-    asked = TriageAsked(by, failed, signals, day, intents)
+    start = None if since is None else since_time(since, datetime.now(UTC))
+    asked = TriageAsked(by, failed, signals, start, intents)
     refuse_unknown(by)
     known, caches = project_signals(find_project(Path.cwd())), user_caches()
     with display() as shown, open_logs(LogChoice(logs, format_name, id_column, where), caches, shown) as table:

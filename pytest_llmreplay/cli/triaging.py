@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class TriageAsked:
-    """What is asked: by which dimensions (none is the standard ones), what failed means, since which day.
+    """What is asked: by which dimensions (none is the standard ones), what failed means, since when.
 
     `intents` is a file with intents that are used, extended and written back.
     """
@@ -48,7 +48,7 @@ class TriageAsked:
     by: tuple[str, ...] = ()
     failed: str | None = None
     signals: tuple[str, ...] = ()
-    since: date | None = None
+    since: datetime | None = None
     intents: Path | None = None
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmreplay.mine.signals.signal import ROW
@@ -21,7 +21,8 @@ _BATCH_ROWS = 50_000
 _MOST_VALUES = 500
 _NO_USER = 0
 _USER = f"CASE WHEN coalesce(user_id::VARCHAR, '') = '' THEN {_NO_USER}::UBIGINT ELSE hash(user_id) END"
-_DAY = "try_cast(left(started_at::VARCHAR, 10) AS DATE) - DATE '1970-01-01'"
+_STARTED = "try_cast(started_at::VARCHAR AS TIMESTAMPTZ)"
+_DAY = f"coalesce({_STARTED}::DATE, try_cast(left(started_at::VARCHAR, 10) AS DATE)) - DATE '1970-01-01'"
 _CALLED = (
     "list_distinct(flatten(list_transform(messages, "
     "lambda m: coalesce(list_transform(m.tool_calls, lambda c: c.name), []))))"
@@ -69,9 +70,9 @@ class _Column:
 
 
 def read_facts(
-    connection: duckdb.DuckDBPyConnection, names: Sequence[str], failed: NDArray[np.int64], since: date | None = None
+    connection: duckdb.DuckDBPyConnection, names: Sequence[str], failed: NDArray[np.int64], since: datetime | None = None
 ) -> Facts:
-    """The facts of the relation `log`.
+    """The facts of the relation `log`; days are those of UTC, which is also the zone of times that name none.
 
     The names of values fill a dictionary and users become numbers; of a dimension with more than 500 values the most
     frequent are kept.
@@ -80,7 +81,8 @@ def read_facts(
         connection: the database.
         names: dimensions: `tool`, a canonical column that holds a text, or `metadata.` and a name in the metadata.
         failed: the rows that failed, ascending.
-        since: only conversations that began on this day or later; without it all, whether their day is known or not.
+        since: only conversations that began at this time (with its zone) or later; without it all, whether it is known
+            when they began or not.
     """
     import numpy as np
 
@@ -113,11 +115,11 @@ def _numbered(users: NDArray[np.uint64]) -> NDArray[np.int64]:
     return number.astype(np.int64) - first
 
 
-def _query(names: Sequence[str], since: date | None) -> str:
+def _query(names: Sequence[str], since: datetime | None) -> str:
     """Rows in the log's order, which DuckDB keeps."""
     values = "".join(f", {_value(name)} AS v{number}" for number, name in enumerate(names))
-    condition = "" if since is None else f" WHERE day >= DATE '{since.isoformat()}' - DATE '1970-01-01'"
-    return f"SELECT * FROM (SELECT {ROW}, {_DAY} AS day, {_USER} AS u{values} FROM log){condition}"  # noqa: S608 - names of columns, and literals
+    condition = "" if since is None else f" WHERE {_STARTED} >= TIMESTAMPTZ '{since.isoformat()}'"
+    return f"SELECT {ROW}, {_DAY} AS day, {_USER} AS u{values} FROM log{condition}"  # noqa: S608 - names of columns, and literals
 
 
 def _value(name: str) -> str:
