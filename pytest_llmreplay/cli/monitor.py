@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pytest_llmreplay.cli.embedding import STATIC
 from pytest_llmreplay.cli.measuring import Asked, Measured, measure
 from pytest_llmreplay.cli.mining import LogChoice
 from pytest_llmreplay.cli.since import since_time
@@ -32,7 +33,7 @@ _FILE = "monitor.json"
 @click.option(
     "--similar", type=click.FloatRange(-1, 1), metavar="COSINE", help="From where on a turn is similar; default: 0.3."
 )
-@click.option("--embedding", default="static", metavar="MODEL", help="static (default), or a model's name.")
+@click.option("--embedding", default=STATIC, metavar="MODEL", help="static (default), or a model's name.")
 @click.option("--max-cost", type=click.FloatRange(min=0), default=1.0, show_default=True, metavar="USD")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("-v", "--verbose", is_flag=True, help="Every day of every case.")

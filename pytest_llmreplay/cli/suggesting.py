@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_llmreplay.mine.triage.suggest import Pick
     from pytest_llmreplay.mine.triage.suggestions import Suggestion
     from pytest_llmreplay.model.conversation import Conversation
+    from pytest_llmreplay.model.ports import Embedder
     from pytest_llmreplay.report.triage_page import Example
     from pytest_llmreplay.traces import LogTable
 
@@ -33,6 +34,7 @@ class Suggesting:
     failing: Failing
     caches: Caches
     display: Display
+    embedder: Callable[[], Embedder]
 
     def examples(self, triage: Triage, count: int) -> list[Example]:
         """At most `count` failed conversations that stand for all, and as many that went well.
@@ -46,9 +48,8 @@ class Suggesting:
         from pytest_llmreplay.mine.triage.suggest import patterns_of, suggest
         from pytest_llmreplay.mine.turns import user_turns
         from pytest_llmreplay.mine.vectors import vectors_of
-        from pytest_llmreplay.providers.embeddings import static_embedder
 
-        embedder = static_embedder()
+        embedder = self.embedder()
         turns = user_turns(self.table.files, self.caches)
         if not len(turns):
             return []

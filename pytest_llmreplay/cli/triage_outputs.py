@@ -58,7 +58,9 @@ class Wanted:
         if self.suggest is None and self.html is None:
             return []
         failing = triaging.failing(asked)
-        suggesting = Suggesting(triaging.table, triaging.known, failing, triaging.caches, triaging.display)
+        suggesting = Suggesting(
+            triaging.table, triaging.known, failing, triaging.caches, triaging.display, triaging.embedder
+        )
         try:
             return suggesting.examples(found, self.suggest or _ON_A_PAGE)
         except UserError as error:

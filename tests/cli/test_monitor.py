@@ -1,6 +1,5 @@
 """`monitor`, as it is used."""
 
-import datetime as dt
 import json
 import re
 from dataclasses import replace
@@ -13,7 +12,6 @@ from pytest_llmreplay.cli.monitor import monitor
 from pytest_llmreplay.mine.monitoring import LEVEL, Status
 from pytest_llmreplay.model.case import Case, Provenance
 from pytest_llmreplay.model.conversation import Conversation, Message, ToolCall
-from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.store.cases import write_cases
 from pytest_llmreplay.traces import write_conversations
 from tests.cli.walk import walk

@@ -70,7 +70,10 @@ class _Column:
 
 
 def read_facts(
-    connection: duckdb.DuckDBPyConnection, names: Sequence[str], failed: NDArray[np.int64], since: datetime | None = None
+    connection: duckdb.DuckDBPyConnection,
+    names: Sequence[str],
+    failed: NDArray[np.int64],
+    since: datetime | None = None,
 ) -> Facts:
     """The facts of the relation `log`; days are those of UTC, which is also the zone of times that name none.
 
