@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_llmreplay.mine.triage.suggestions import Suggestion
     from pytest_llmreplay.model.conversation import Conversation
     from pytest_llmreplay.model.ports import Embedder
-    from pytest_llmreplay.report.triage_page import Example
+    from pytest_llmreplay.report.triage_links import Example
     from pytest_llmreplay.traces import LogTable
 
 _SEED = 0
@@ -83,7 +83,7 @@ class Suggesting:
         return ways
 
     def _examples(self, triage: Triage, picks: Sequence[Pick], places: NDArray[np.int64]) -> list[Example]:
-        from pytest_llmreplay.report.triage_page import Example
+        from pytest_llmreplay.report.triage_links import Example
 
         place_of = [int(places[pick.number]) for pick in picks]
         rows = [int(triage.conversations.row[place]) for place in place_of]
@@ -95,6 +95,7 @@ class Suggesting:
                 conversation=conversations[row],
                 intent=pick.intent,
                 finding=int(triage.conversations.finding[place]),
+                day=_day(int(triage.conversations.day[place])),
             )
             for pick, place, row in zip(picks, place_of, rows, strict=True)
         ]
@@ -148,6 +149,12 @@ def _in_triage(rows: NDArray[np.int64], conversations: Conversations) -> tuple[N
     places = np.searchsorted(conversations.row, rows).clip(max=max(len(conversations) - 1, 0))
     here = conversations.row[places] == rows if len(conversations) else np.zeros(len(rows), np.bool_)
     return np.flatnonzero(here), places[here]
+
+
+def _day(day: int) -> str | None:
+    from pytest_llmreplay.mine.triage.facts import UNKNOWN, iso_day
+
+    return None if day == UNKNOWN else iso_day(day)
 
 
 def _intent_name(triage: Triage, place: int) -> str | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_llmreplay.cli.triaging import TriageAsked, Triaging
     from pytest_llmreplay.mine.triage import Triage
     from pytest_llmreplay.mine.triage.suggestions import Suggestion
-    from pytest_llmreplay.report.triage_page import Example
+    from pytest_llmreplay.report.triage_links import Example
 
 _ON_A_PAGE = 20
 
