@@ -50,7 +50,7 @@ class Suggesting:
         from pytest_llmreplay.mine.vectors import vectors_of
 
         embedder = self.embedder()
-        turns = user_turns(self.table.files, self.caches)
+        turns = user_turns(self.table.files, self.caches, self.display.reading_turns)
         if not len(turns):
             return []
         vectors = vectors_of(turns, embedder, self.caches, self.display.counting("embedding what users said"))
@@ -73,13 +73,14 @@ class Suggesting:
         from pytest_llmreplay.traces import CANONICAL_COLUMNS, canonical_conversation
 
         ways = np.full(len(conversations), -1)
-        ways[conversations.failed] = ways_of_failing(
-            self.table.connection,
-            self.failing.signals,
-            conversations.row[conversations.failed],
-            canonical_conversation,
-            CANONICAL_COLUMNS,
-        )
+        with self.display.scanning("looking for ways of failing", self.table):
+            ways[conversations.failed] = ways_of_failing(
+                self.table.connection,
+                self.failing.signals,
+                conversations.row[conversations.failed],
+                canonical_conversation,
+                CANONICAL_COLUMNS,
+            )
         return ways
 
     def _examples(self, triage: Triage, picks: Sequence[Pick], places: NDArray[np.int64]) -> list[Example]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmreplay.model.errors import UserError
 
@@ -21,12 +20,14 @@ if TYPE_CHECKING:
     from pytest_llmreplay.mine.caches import Caches
     from pytest_llmreplay.mine.intents import Intents
     from pytest_llmreplay.mine.signals import Signal
+    from pytest_llmreplay.mine.signals.scan import ReadRow
     from pytest_llmreplay.mine.space import Space
     from pytest_llmreplay.mine.triage import Triage
     from pytest_llmreplay.mine.triage.by_intent import Seen
     from pytest_llmreplay.mine.triage.facts import Facts, Wrong
     from pytest_llmreplay.mine.triage.failures import Failing
     from pytest_llmreplay.mine.turns import UserTurns
+    from pytest_llmreplay.model.conversation import Conversation
     from pytest_llmreplay.model.ports import Embedder
     from pytest_llmreplay.traces import LogTable
 
@@ -90,9 +91,9 @@ class Triaging:
         refuse_unknown(asked.by)
         failing = self.failing(asked)
         connection = self.table.connection
-        with self._polling("looking for failures"):
+        with self.display.scanning("looking for failures", self.table):
             failed = find_failed(connection, failing, canonical_conversation, CANONICAL_COLUMNS)
-        with self._polling("counting"):
+        with self.display.scanning("counting", self.table):
             names = [name for name in asked.dimensions if name != INTENT]
             facts = read_facts(connection, names, failed.rows, asked.since)
         notes = [
@@ -137,7 +138,7 @@ class Triaging:
             if asked.needs_intents or self.naming is not None:
                 raise
             return facts, [f"There are no intents: {error}."]
-        turns = user_turns(self.table.files, self.caches)
+        turns = user_turns(self.table.files, self.caches, self.display.reading_turns)
         if not len(turns):
             return facts, ["There are no intents: the log holds no text of users."]
         known, space = self._known_or_none(turns, embedder, asked.intents)
@@ -176,18 +177,14 @@ class Triaging:
     def _wrong(self, facts: Facts) -> Wrong | None:
         """What is wrong with the calls of failing conversations; of many, some thousands drawn evenly."""
         from pytest_llmreplay.mine.triage.failures import find_wrong
-        from pytest_llmreplay.traces import CANONICAL_COLUMNS, canonical_conversation
+        from pytest_llmreplay.traces import CANONICAL_COLUMNS
 
         rows = _drawn(facts.row[facts.failed])
         if not len(rows):
             return None
+        read = _counted(self.display.counting("looking at the calls of failures"), len(rows))
         with self.table.narrowed(rows.tolist()) as narrow:
-            return find_wrong(narrow.connection, self.known, canonical_conversation, CANONICAL_COLUMNS, len(rows))
-
-    def _polling(self, what: str) -> AbstractContextManager[None]:
-        """Shows how much of the log DuckDB has read."""
-        connection = self.table.connection
-        return self.display.polling(what, self.table.size(), lambda: connection.query_progress() / 100)
+            return find_wrong(narrow.connection, self.known, read, CANONICAL_COLUMNS, len(rows))
 
 
 def refuse_unknown(by: tuple[str, ...]) -> None:
@@ -200,6 +197,21 @@ def refuse_unknown(by: tuple[str, ...]) -> None:
         if name not in (*STANDARD, *COLUMNS) and not re.fullmatch(r"metadata\.[\w.-]+", name):
             allowed = tuple(dict.fromkeys((*STANDARD, *COLUMNS, "metadata.NAME")))
             raise UserError("there is no such dimension", key="--by", value=name, allowed=allowed)
+
+
+def _counted(tell: Callable[[int, int], None], total: int) -> ReadRow:
+    """Reads rows and tells how many, since DuckDB says nothing of a query that is narrowed to some rows."""
+    from pytest_llmreplay.traces import canonical_conversation
+
+    count = 0
+
+    def read(row: Mapping[str, Any]) -> Conversation:
+        nonlocal count
+        count += 1
+        tell(count, total)
+        return canonical_conversation(row)
+
+    return read
 
 
 def _drawn(rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -101,7 +101,9 @@ def test_colours_follow_the_button(opened):
 def test_hostile_text_does_nothing(opened):
     page = opened(hostile())
     page.execute_script("for (const d of document.querySelectorAll('details')) d.open = true;")
-    page.execute_script("for (const a of document.querySelectorAll('main a')) a.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}));")
+    page.execute_script(
+        "for (const a of document.querySelectorAll('main a')) a.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}));"
+    )
     page.execute_async_script("setTimeout(arguments[0], 200)")
     assert page.title == "Triage of 1,000 conversations: llmreplay"
     assert page.execute_script("return document.images.length") == 0
