@@ -23,6 +23,7 @@ from pytest_llmreplay.session.session import ReplaySession
 from pytest_llmreplay.store.cases import is_case_file
 
 if TYPE_CHECKING:
+    from pytest_llmreplay.providers.litellm_process import LitellmProcess
     from pytest_llmreplay.session.gating import GateResult
     from pytest_llmreplay.session.host import Host
     from pytest_llmreplay.session.sharing import EngineServer
@@ -57,6 +58,7 @@ class ReplayHooks:
         self._restore_interrupts: Callable[[], None] = lambda: None
         self._gate: list[GateResult] = []
         self._gate_problem: str | None = None
+        self._litellm: LitellmProcess | None = None
         self.host: Host | None = None
 
     @property
@@ -69,9 +71,9 @@ class ReplayHooks:
         if self._session is None:
             self._session = ReplaySession(settings_from(self._config))
             if not self._is_worker and not self._config.option.collectonly:
-                from pytest_llmreplay.session.ways import import_ahead
+                from pytest_llmreplay.session.ways import litellm_ahead
 
-                import_ahead(self._session.variants.values(), self._session.settings)
+                self._litellm = litellm_ahead(self._session.variants.values(), self._session.settings)
         return self._session
 
     def start_host(self) -> Host:
@@ -83,7 +85,7 @@ class ReplayHooks:
         if self.host is None:
             from pytest_llmreplay.session.host import Host
 
-            self.host = Host(self.session.settings, self.session.variants, self.session.power)
+            self.host = Host(self.session.settings, self.session.variants, self.session.power, self._litellm)
         return self.host
 
     def worker_address(self) -> dict[str, Any]:
@@ -174,6 +176,8 @@ class ReplayHooks:
             self._session.engine.close()
         if self.host is not None:
             self.host.close()
+        if self._litellm is not None:
+            self._litellm.end()
         self._restore_interrupts()
         if self._is_worker:
             return

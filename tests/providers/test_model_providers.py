@@ -10,6 +10,7 @@ from pytest_llmreplay.model.errors import AccessDenied, InfrastructureError
 from pytest_llmreplay.model.ports import ModelRequest
 from pytest_llmreplay.model.variant import ModelTarget, Prices
 from pytest_llmreplay.providers.litellm import LitellmProvider
+from pytest_llmreplay.providers.litellm_process import LitellmProcess
 from pytest_llmreplay.providers.openai import OpenAIProvider
 from tests.loopback import ScriptedModel, completion, cut, raw, reset, serving, silence, status
 
@@ -29,8 +30,17 @@ data: [DONE]
 """
 
 
+@pytest.fixture(scope="module")
+def litellm():
+    """One process of litellm, which takes seconds to start, and the event loop that asks it."""
+    process = LitellmProcess()
+    with asyncio.Runner() as runner:
+        yield process, runner
+        runner.run(process.close())
+
+
 @pytest.fixture(params=["openai", "litellm"])
-def ask(request, monkeypatch):
+def ask(request, monkeypatch, litellm):
     monkeypatch.setenv("PLANTED_KEY", "sk-planted-0123456789")
 
     def ask(model: ScriptedModel, **config):
@@ -39,10 +49,10 @@ def ask(request, monkeypatch):
                 type="model", model="openai/m", api_base=f"{url}/v1", api_key_env="PLANTED_KEY", **config
             )
             if request.param == "openai":
-                provider = OpenAIProvider(target, model="m", api_base=f"{url}/v1")
-            else:
-                provider = LitellmProvider(target, api_base=f"{url}/v1")
-            return asyncio.run(_once(provider))
+                return asyncio.run(_once(OpenAIProvider(target, model="m", api_base=f"{url}/v1")))
+            process, runner = litellm
+            provider = LitellmProvider(target, api_base=f"{url}/v1", process=process)
+            return runner.run(provider.complete(REQUEST, trial=1))
 
     return ask
 
