@@ -14,7 +14,7 @@ from pytest_llmreplay.compare.ratchet import ItemVerdict, exit_code
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.report.text import printable
-from pytest_llmreplay.session.failures import error_headline, error_text, show_headline
+from pytest_llmreplay.session.failures import SetupError, error_headline, error_text, show_headline
 from pytest_llmreplay.session.interrupts import on_next_interrupt
 from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, finished_trial
 from pytest_llmreplay.session.options import settings_from
@@ -354,4 +354,4 @@ def _keep_less(item: GoldenItem, report: pytest.TestReport) -> None:
 
 
 def _is_assertion(error: BaseException) -> bool:
-    return isinstance(error, AssertionError | pytest.fail.Exception)
+    return isinstance(error, AssertionError | pytest.fail.Exception) and not isinstance(error, SetupError)
