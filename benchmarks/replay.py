@@ -15,6 +15,7 @@ import argparse
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -284,8 +285,7 @@ PARTS = {
 
 
 def median(runs: list[Measured]) -> Measured:
-    # By hand, since the folder of this script has a `statistics.py` of its own.
-    return Measured(*(sorted(getattr(run, name) for run in runs)[len(runs) // 2] for name in ("wall", "cpu", "rss")))
+    return Measured(*(statistics.median(getattr(run, name) for run in runs) for name in ("wall", "cpu", "rss")))
 
 
 @contextmanager
