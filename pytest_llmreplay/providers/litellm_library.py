@@ -65,6 +65,9 @@ def _never_sent(error: Exception, model: str, text: str) -> InfrastructureError 
     cause: BaseException = error
     while (deeper := cause.__cause__ or cause.__context__) is not None:
         cause = deeper
+    if str(cause) not in str(error):
+        # It was handled: something else went wrong afterwards.
+        return None
     if type(cause) is openai.OpenAIError or (isinstance(cause, ValueError) and _KEY_NAMED.search(str(cause))):
         return AccessDenied(f"{model}: there is no key for it: {text}")
     if isinstance(cause, ImportError):

@@ -179,3 +179,11 @@ def test_a_library_that_is_missing_is_no_trouble_that_may_pass():
     assert not told.retryable
     assert str(told).startswith("vertex_ai/m: a library that litellm needs for it is missing: ")
     assert "Traceback" not in str(told)
+
+
+def test_an_import_that_was_handled_is_not_what_went_wrong():
+    litellm = load_litellm()
+    error = litellm.exceptions.Timeout("too slow", "m", "")
+    error.__context__ = ModuleNotFoundError("No module named 'faster'")
+    told = trouble_of(error, litellm, model="m", timeout_s=1, api_key=None)
+    assert (told.code, told.retryable) == ("timeout", True)
