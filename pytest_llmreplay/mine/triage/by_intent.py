@@ -35,7 +35,7 @@ class Seen:
     """The conversations of a space among the facts: `here` says which are, `place` where those are (by their order)."""
 
     here: NDArray[np.bool_]
-    place: NDArray[np.int64]
+    place: NDArray[np.int32]
 
 
 def seen_in(facts: Facts, turns: UserTurns, space: Space, first_rows: Sequence[int]) -> Seen:
@@ -53,7 +53,7 @@ def seen_in(facts: Facts, turns: UserTurns, space: Space, first_rows: Sequence[i
     rows = np.asarray(first_rows, np.int64)[log] + row
     place = np.searchsorted(facts.row, rows).clip(max=max(len(facts) - 1, 0))
     here: NDArray[np.bool_] = facts.row[place] == rows if len(facts) else np.zeros(len(rows), np.bool_)
-    return Seen(here, place[here])
+    return Seen(here, place[here].astype(np.int32))
 
 
 def with_intents(facts: Facts, seen: Seen, space: Space, intents: Intents) -> Facts:
@@ -66,7 +66,7 @@ def with_intents(facts: Facts, seen: Seen, space: Space, intents: Intents) -> Fa
     nearest = intents.of_conversations(space)
     values = (*(intent.intent_id for intent in intents.found), OTHER)
     names = (*(intent.name for intent in intents.found), OTHER)
-    value = np.where(nearest < 0, len(intents.found), nearest)
+    value = np.where(nearest < 0, len(intents.found), nearest).astype(np.int32)
     return replace(
         facts, dimensions=(Dimension(INTENT, values, names, seen.place, value[seen.here]), *facts.dimensions)
     )

@@ -35,8 +35,8 @@ class _Column:
     def __init__(self, name: str) -> None:
         self.name = name
         self._numbers: dict[str, int] = {}
-        self._conversation: list[NDArray[np.int64]] = []
-        self._value: list[NDArray[np.int64]] = []
+        self._conversation: list[NDArray[np.int32]] = []
+        self._value: list[NDArray[np.int32]] = []
 
     def add(self, array: Any, first: int) -> None:
         """Add a batch, whose first conversation has this place."""
@@ -44,29 +44,29 @@ class _Column:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        place = np.arange(first, first + len(array))
+        place = np.arange(first, first + len(array), dtype=np.int32)
         if pa.types.is_list(array.type):
             place, array = place[pc.list_parent_indices(array).to_numpy()], pc.list_flatten(array)
         known = pc.is_valid(array).to_numpy(zero_copy_only=False)
         encoded = array.filter(pa.array(known)).dictionary_encode()
         numbers = [self._numbers.setdefault(text, len(self._numbers)) for text in encoded.dictionary.to_pylist()]
         self._conversation.append(place[known])
-        self._value.append(np.array(numbers, np.int64)[encoded.indices.to_numpy()] if numbers else place[:0])
+        self._value.append(np.array(numbers, np.int32)[encoded.indices.to_numpy()] if numbers else place[:0])
 
     def dimension(self) -> Dimension:
-        """The dimension, with its most frequent values only, when there are very many."""
+        """The dimension, with its most frequent values only, when there are very many; nothing stays collected."""
         import numpy as np
 
-        conversation, value = (
-            np.concatenate([np.zeros(0, np.int64), *all_]) for all_ in (self._conversation, self._value)
-        )
+        conversation, value = _emptied(self._conversation), _emptied(self._value)
         texts = np.array(list(self._numbers), object)
         frequent = np.argsort(-np.bincount(value, minlength=len(texts)), kind="stable")[:_MOST_VALUES]
-        place = np.full(len(texts), -1)
-        place[frequent] = np.arange(len(frequent))
-        kept = place[value] >= 0
+        place = np.full(len(texts), -1, np.int32)
+        place[frequent] = np.arange(len(frequent), dtype=np.int32)
+        value = place[value]
+        if len(frequent) < len(texts):
+            conversation, value = conversation[value >= 0], value[value >= 0]
         names = tuple(str(text) for text in texts[frequent])
-        return Dimension(self.name, names, names, conversation[kept], place[value[kept]])
+        return Dimension(self.name, names, names, conversation, value)
 
 
 def read_facts(
@@ -108,6 +108,15 @@ def read_facts(
         user=_numbered(np.concatenate([np.zeros(0, np.uint64), *users])),
         dimensions=tuple(dimension for column in columns if (dimension := column.dimension()).values),
     )
+
+
+def _emptied(parts: list[NDArray[np.int32]]) -> NDArray[np.int32]:
+    """The parts as one array, kept no longer beside it."""
+    import numpy as np
+
+    whole = np.concatenate([np.zeros(0, np.int32), *parts])
+    parts.clear()
+    return whole
 
 
 def _numbered(users: NDArray[np.uint64]) -> NDArray[np.int64]:
