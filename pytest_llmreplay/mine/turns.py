@@ -58,8 +58,8 @@ class UserTurns:
     logs: tuple[Path, ...]
     tables: tuple[Path, ...]
     starts: NDArray[np.int64]
-    position: NDArray[np.int64]
-    conversation: NDArray[np.int64]
+    position: NDArray[np.int32]
+    conversation: NDArray[np.int32]
     turn: NDArray[np.int32]
     key: NDArray[np.uint64]
 
@@ -82,7 +82,7 @@ class UserTurns:
 
         return self.only(np.isin(self.position, self._positions_of(ids)))
 
-    def texts(self, positions: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], list[str]]]:
+    def texts(self, positions: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int64], list[str]]]:
         """The texts at ascending positions, some thousands at once, each time with their places in `positions`."""
         import numpy as np
         import pyarrow.parquet as pq
@@ -91,7 +91,9 @@ class UserTurns:
             first = int(start)
             with pq.ParquetFile(table) as file:
                 for batch in file.iter_batches(_TEXTS_AT_ONCE, columns=["text"]):
-                    low, high = np.searchsorted(positions, [first, first + batch.num_rows])
+                    # Numbers of another type would make a copy of all positions for each batch.
+                    ends = np.array([first, first + batch.num_rows], positions.dtype)
+                    low, high = np.searchsorted(positions, ends)
                     if high > low:
                         yield np.arange(low, high), batch.column(0).take(positions[low:high] - first).to_pylist()
                     first += batch.num_rows
@@ -160,8 +162,8 @@ def user_turns(logs: Sequence[Path], caches: Caches, reading: Reading = _unwatch
         logs=tuple(Path(log) for log in logs),
         tables=tables,
         starts=np.cumsum([0, *map(len, rows)])[:-1],
-        position=np.arange(sum(map(len, rows))),
-        conversation=np.cumsum(np.concatenate(begins)) - 1,
+        position=np.arange(sum(map(len, rows)), dtype=np.int32),
+        conversation=np.cumsum(np.concatenate(begins), dtype=np.int32) - np.int32(1),
         turn=np.concatenate([table["turn"].to_numpy() for table in read]),
         key=np.concatenate([table["key"].to_numpy() for table in read]),
     )
