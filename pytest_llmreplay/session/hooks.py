@@ -14,7 +14,7 @@ from pytest_llmreplay.compare.ratchet import ItemVerdict, exit_code
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.report.text import printable
-from pytest_llmreplay.session.failures import error_headline, error_text, show_headline
+from pytest_llmreplay.session.failures import SetupError, error_headline, error_text, show_headline
 from pytest_llmreplay.session.interrupts import on_next_interrupt
 from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, finished_trial
 from pytest_llmreplay.session.options import settings_from
@@ -23,6 +23,7 @@ from pytest_llmreplay.session.session import ReplaySession
 from pytest_llmreplay.store.cases import is_case_file
 
 if TYPE_CHECKING:
+    from pytest_llmreplay.providers.litellm_process import LitellmProcess
     from pytest_llmreplay.session.gating import GateResult
     from pytest_llmreplay.session.host import Host
     from pytest_llmreplay.session.sharing import EngineServer
@@ -57,6 +58,7 @@ class ReplayHooks:
         self._restore_interrupts: Callable[[], None] = lambda: None
         self._gate: list[GateResult] = []
         self._gate_problem: str | None = None
+        self._litellm: LitellmProcess | None = None
         self.host: Host | None = None
 
     @property
@@ -69,9 +71,9 @@ class ReplayHooks:
         if self._session is None:
             self._session = ReplaySession(settings_from(self._config))
             if not self._is_worker and not self._config.option.collectonly:
-                from pytest_llmreplay.session.ways import import_ahead
+                from pytest_llmreplay.session.ways import litellm_ahead
 
-                import_ahead(self._session.variants.values(), self._session.settings)
+                self._litellm = litellm_ahead(self._session.variants.values(), self._session.settings)
         return self._session
 
     def start_host(self) -> Host:
@@ -83,7 +85,7 @@ class ReplayHooks:
         if self.host is None:
             from pytest_llmreplay.session.host import Host
 
-            self.host = Host(self.session.settings, self.session.variants, self.session.power)
+            self.host = Host(self.session.settings, self.session.variants, self.session.power, self._litellm)
         return self.host
 
     def worker_address(self) -> dict[str, Any]:
@@ -174,6 +176,8 @@ class ReplayHooks:
             self._session.engine.close()
         if self.host is not None:
             self.host.close()
+        if self._litellm is not None:
+            self._litellm.end()
         self._restore_interrupts()
         if self._is_worker:
             return
@@ -350,4 +354,4 @@ def _keep_less(item: GoldenItem, report: pytest.TestReport) -> None:
 
 
 def _is_assertion(error: BaseException) -> bool:
-    return isinstance(error, AssertionError | pytest.fail.Exception)
+    return isinstance(error, AssertionError | pytest.fail.Exception) and not isinstance(error, SetupError)
