@@ -1,7 +1,8 @@
 """The one query that looks for signals: over the conversations of a log, and over their messages as rows.
 
 DuckDB keeps a compiled pattern for as long as it reads rows, and compiles it anew for every batch of a lambda over
-lists; and conditions on rows are asked only where those before them hold. Text is read once, whatever is looked for.
+lists; and it asks a condition on rows only where those that it asked before hold. Text is read once, whatever is
+looked for.
 """
 
 from __future__ import annotations

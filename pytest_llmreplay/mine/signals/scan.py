@@ -29,7 +29,8 @@ def scan(
     """The conversations of the relation `log` that show any of the signals, as they are met.
 
     `log` has the canonical columns and `llmreplay_row`; `whole_log` is the log that outliers are judged by. DuckDB
-    streams both, so that memory does not grow with the log.
+    streams both, so that memory does not grow with the log. Only where a log is filtered by a join, which loses its
+    order, is what shows collected before any of it is given.
 
     Args:
         connection: the database.
