@@ -208,6 +208,13 @@ def test_a_signal_is_looked_for_in_one_way(given):
         Signal("odd", "cost", "model", "x", **given)
 
 
+def test_an_own_signal_of_messages(told):
+    each = ("m.role = 'user'", "m.content = upper(m.content)", "strlen(m.content) > 8")
+    loud = Signal("loud", "quality", "model", "Capitals.", each=each)
+    found = told("loud", talk(user("hello"), bot("WHAT IS IT?"), user("I WANT A REFUND")), known={"loud": loud})
+    assert [(one.turn, one.message, one.text) for one in found["a"]] == [(2, 2, "I WANT A REFUND")]
+
+
 def test_an_expression_that_fails_names_its_signal(table_of):
     own = Signal("odd", "cost", "model", "x", "CASE WHEN model::INT > 3 THEN [0] END", columns=())
     with table_of([talk(user("a"), model="m")]) as table, pytest.raises(UserError, match="Could not convert"):
