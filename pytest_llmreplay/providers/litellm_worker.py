@@ -17,7 +17,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from pytest_llmreplay.model.errors import InfrastructureError
@@ -26,7 +26,7 @@ from pytest_llmreplay.providers.litellm_library import load_litellm, trouble_of
 # A request with images is a line of many megabytes.
 LONGEST_LINE = 1 << 30
 
-Complete = Callable[[Mapping[str, Any]], Any]
+Complete = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ async def _serve(write: Callable[[bytes], Any], flush: Callable[[], None]) -> No
             said = await complete(arguments)
         finally:
             del tasks[number]
-        write(json.dumps({"id": number, **said}, default=str).encode() + b"\n")
+        write(_line({"id": number, **said}))
         flush()
 
     while line := await lines.readline():
@@ -60,6 +60,15 @@ async def _serve(write: Callable[[bytes], Any], flush: Callable[[], None]) -> No
             tasks[message["id"]].cancel()
     # What is under way has nobody left to wait for it, and litellm's threads are not waited for either.
     os._exit(0)
+
+
+def _line(answer: Mapping[str, Any]) -> bytes:
+    try:
+        written = json.dumps(answer, default=str)
+    except (TypeError, ValueError) as error:
+        unwritten = InfrastructureError(f"the answer cannot be written as JSON: {error}", code="bad_response")
+        written = json.dumps({"id": answer["id"], **_told(unwritten)})
+    return written.encode() + b"\n"
 
 
 def _completion() -> Complete:

@@ -31,6 +31,7 @@ async def acompletion(model, timeout, messages, **rest):
     if messages == "die": os._exit(3)
     if messages == "refuse": raise exceptions.AuthenticationError("no, sk-planted-0123456789")
     if messages == "cut": return Answer(cut)
+    if messages == "odd": return Answer({("no", "key"): 1})
     if messages == "wait":
         try: await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -116,6 +117,16 @@ def test_refused_credentials_come_through_without_the_key():
     text = closing(conversation)
     assert "refused" in text
     assert "planted" not in text
+
+
+@pytest.mark.usefixtures("fake")
+def test_an_answer_that_json_cannot_hold_is_said():
+    async def conversation(process):
+        with pytest.raises(InfrastructureError, match="cannot be written as JSON") as caught:
+            await process.complete(ask("odd"))
+        return caught.value.code, (await said(process, "hi"))[0]
+
+    assert closing(conversation) == ("bad_response", "hi")
 
 
 def test_a_litellm_that_cannot_be_imported_is_said_to_every_request(fake):
