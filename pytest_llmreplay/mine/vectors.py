@@ -79,9 +79,9 @@ def vectors_of(turns: UserTurns, embedder: Embedder, caches: Caches, progress: P
 
     kind = f"vectors{_LAYOUT}-{text_digest(embedder.identity)[:16]}"
     segments = _kept(kind, caches)
-    missing = turns.only(_places(turns.key, segments) < 0)
-    missing = missing.only(_firsts(missing.key))
-    segments += _embed(missing, embedder, kind, caches, progress)
+    missing = _places(turns.key, segments) < 0
+    missing[missing] = _firsts(turns.key[missing])
+    segments += _embed(turns.only(missing), embedder, kind, caches, progress)
     starts = np.cumsum([0, *(len(segment.keys) for segment in segments)])[:-1]
     dimensions = segments[0].steps.shape[1] if segments else 1
     return Vectors(tuple(segments), starts, _places(turns.key, segments), dimensions)
