@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +18,7 @@ from pytest_llmreplay.store.utf8 import restored
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_BATCH_ROWS = 8192
 FLAT_COLUMNS = ("case_id", "suite", *WORDS, "intent", "tags")
 
 
@@ -56,36 +57,34 @@ def read_index(path: Path) -> list[CaseEntry | BadRow]:
     """
     file = open_cases(path)
     present = [name for name in FLAT_COLUMNS if name in file.schema_arrow.names]
-    columns: dict[str, list[Any]] = {name: [] for name in FLAT_COLUMNS}
+    entries: list[CaseEntry | BadRow] = []
+    distinct: dict[str, set[Any]] = {name: set() for name in FLAT_COLUMNS}
     shared = cache(restored)
-    for group in range(file.metadata.num_row_groups):
-        with reading(path):
-            table = file.read_row_group(group, columns=present, use_threads=False)
-            for name, values in columns.items():
-                values.extend(_column(path, table, name, restored if name == "case_id" else shared))
+    with reading(path):
+        for batch in file.iter_batches(_BATCH_ROWS, columns=present, use_threads=False):
+            columns = [_column(path, batch, name, restored if name == "case_id" else shared) for name in FLAT_COLUMNS]
+            for values, column in zip(distinct.values(), columns, strict=True):
+                values.update(column)
+            rows = range(len(entries), len(entries) + batch.num_rows)
+            entries.extend(map(CaseEntry._make, zip(*columns, rows, strict=True)))
     release_unused()
-    rows = range(len(columns["case_id"]))
-    entries: list[CaseEntry | BadRow] = list(map(CaseEntry._make, zip(*columns.values(), rows, strict=True)))
-    if not _all_good(columns):
-        return _with_bad_rows(columns, entries)
-    return entries
+    return entries if _all_good(distinct, len(entries)) else _with_bad_rows(entries)
 
 
-def _column(path: Path, table: pa.Table, name: str, text_of: Callable[[Any], Any]) -> list[Any]:
+def _column(path: Path, batch: pa.RecordBatch, name: str, text_of: Callable[[Any], Any]) -> list[Any]:
     import pyarrow as pa
 
-    if name not in table.column_names:
-        return [() if name == "tags" else None] * table.num_rows
-    column = table.column(name)
+    if name not in batch.schema.names:
+        return [() if name == "tags" else None] * batch.num_rows
+    column = batch.column(name)
     wanted = pa.list_(pa.string()) if name == "tags" else pa.string()
     # Casting loads Arrow's kernels: 25 ms and 8 MB that files of our own make do without.
     if not column.type.equals(wanted):
         column = _cast(path, column, name, wanted)
-    plain = column.combine_chunks()
-    return _tags(plain, text_of) if name == "tags" else _texts(plain, text_of)
+    return _tags(column, text_of) if name == "tags" else _texts(column, text_of)
 
 
-def _cast(path: Path, column: pa.ChunkedArray, name: str, wanted: pa.DataType) -> pa.ChunkedArray:
+def _cast(path: Path, column: pa.Array, name: str, wanted: pa.DataType) -> pa.Array:
     import pyarrow as pa
 
     with contextlib.suppress(pa.ArrowException):
@@ -116,26 +115,24 @@ def _tags(lists: pa.ListArray, text_of: Callable[[Any], Any]) -> list[tuple[str,
     return [seen.setdefault(row, row) for row in rows]
 
 
-def _all_good(columns: Mapping[str, list[Any]]) -> bool:
-    ids = set(columns["case_id"])
-    if len(ids) != len(columns["case_id"]) or not all(isinstance(i, str) and i for i in ids):
+def _all_good(distinct: Mapping[str, Collection[Any]], rows: int) -> bool:
+    ids = distinct["case_id"]
+    if len(ids) != rows or not all(isinstance(i, str) and i for i in ids):
         return False
-    if not all(isinstance(value, str) and value for value in set(columns["suite"])):
+    if not all(isinstance(value, str) and value for value in distinct["suite"]):
         return False
-    if not all(isinstance(tag, str) for tags in set(columns["tags"]) for tag in tags):
+    if not all(isinstance(tag, str) for tags in distinct["tags"] for tag in tags):
         return False
     optional = ("severity", "failure_category", "failure_stage")
-    words = all(set(columns[n]) <= {*WORDS[n], *([None] if n in optional else [])} for n in WORDS)
-    return words and all(value is None or isinstance(value, str) for value in set(columns["intent"]))
+    words = all({*WORDS[n], *([None] if n in optional else [])}.issuperset(distinct[n]) for n in WORDS)
+    return words and all(value is None or isinstance(value, str) for value in distinct["intent"])
 
 
-def _with_bad_rows(
-    columns: Mapping[str, Sequence[Any]], entries: Sequence[CaseEntry | BadRow]
-) -> list[CaseEntry | BadRow]:
+def _with_bad_rows(entries: Iterable[CaseEntry | BadRow]) -> list[CaseEntry | BadRow]:
     checked: list[CaseEntry | BadRow] = []
     first_rows: dict[str, int] = {}
     for row, entry in enumerate(entries):
-        plain = {name: column[row] for name, column in columns.items()}
+        plain = entry._asdict()
         try:
             _look_at(plain, row, first_rows)
             checked.append(entry)
