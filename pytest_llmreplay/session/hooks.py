@@ -314,7 +314,7 @@ def parametrize(metafunc: pytest.Metafunc, fixture: str) -> None:
     parameters = [
         pytest.param(
             trial, id=f"{trial.case_id}-{trial.variant}-{trial.trial}",
-            marks=case_mark(trial.entry.severity, trial.entry.status, trial.variant),
+            marks=case_mark(trial.labels.severity, trial.labels.status, trial.variant),
         )
         for trial in planned
     ]  # fmt: skip

@@ -62,10 +62,10 @@ class GoldenItem(pytest.Item):
         self.planned = planned
         self.trial: Trial | None = None
         self.keywords_reported: Mapping[str, Any] | None = None
-        entry = planned.entry
-        self.add_marker(case_mark(entry.severity, entry.status, planned.variant))
-        if entry.tags:
-            self.extra_keyword_matches.update(entry.tags)
+        labels = planned.labels
+        self.add_marker(case_mark(labels.severity, labels.status, planned.variant))
+        if labels.tags:
+            self.extra_keyword_matches.update(labels.tags)
 
     @property
     def replay_session(self) -> ReplaySession:

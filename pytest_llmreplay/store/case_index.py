@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BATCH_ROWS = 8192
-FLAT_COLUMNS = ("case_id", "suite", *WORDS, "intent", "tags")
+
+
+class CaseLabels(NamedTuple):
+    """What a case is filed under; cases that are filed alike share one."""
+
+    suite: str
+    kind: str
+    status: str
+    severity: str | None
+    failure_category: str | None
+    failure_stage: str | None
+    intent: str | None
+    tags: tuple[str, ...]
 
 
 class CaseEntry(NamedTuple):
@@ -29,15 +41,11 @@ class CaseEntry(NamedTuple):
     """
 
     case_id: str
-    suite: str
-    kind: str
-    status: str
-    severity: str | None
-    failure_category: str | None
-    failure_stage: str | None
-    intent: str | None
-    tags: tuple[str, ...]
+    labels: CaseLabels
     row: int
+
+
+FLAT_COLUMNS = ("case_id", *CaseLabels._fields)
 
 
 class BadRow(NamedTuple):
@@ -49,7 +57,7 @@ class BadRow(NamedTuple):
     case_id: str | None = None
 
 
-def read_index(path: Path) -> list[CaseEntry | BadRow]:
+def read_index(path: Path) -> Sequence[CaseEntry | BadRow]:
     """The flat columns of every row, in the order of the file; a row that is not usable is a `BadRow`.
 
     Raises:
@@ -57,16 +65,17 @@ def read_index(path: Path) -> list[CaseEntry | BadRow]:
     """
     file = open_cases(path)
     present = [name for name in FLAT_COLUMNS if name in file.schema_arrow.names]
-    entries: list[CaseEntry | BadRow] = []
+    entries: list[CaseEntry] = []
     distinct: dict[str, set[Any]] = {name: set() for name in FLAT_COLUMNS}
-    shared = cache(restored)
+    shared, labels_of = cache(restored), cache(CaseLabels)
     with reading(path):
         for batch in file.iter_batches(_BATCH_ROWS, columns=present, use_threads=False):
             columns = [_column(path, batch, name, restored if name == "case_id" else shared) for name in FLAT_COLUMNS]
             for values, column in zip(distinct.values(), columns, strict=True):
                 values.update(column)
             rows = range(len(entries), len(entries) + batch.num_rows)
-            entries.extend(map(CaseEntry._make, zip(*columns, rows, strict=True)))
+            labels = map(labels_of, *columns[1:])
+            entries.extend(map(CaseEntry, columns[0], labels, rows))
     release_unused()
     return entries if _all_good(distinct, len(entries)) else _with_bad_rows(entries)
 
@@ -128,11 +137,11 @@ def _all_good(distinct: Mapping[str, Collection[Any]], rows: int) -> bool:
     return words and all(value is None or isinstance(value, str) for value in distinct["intent"])
 
 
-def _with_bad_rows(entries: Iterable[CaseEntry | BadRow]) -> list[CaseEntry | BadRow]:
+def _with_bad_rows(entries: Iterable[CaseEntry]) -> list[CaseEntry | BadRow]:
     checked: list[CaseEntry | BadRow] = []
     first_rows: dict[str, int] = {}
     for row, entry in enumerate(entries):
-        plain = entry._asdict()
+        plain = {"case_id": entry.case_id, **entry.labels._asdict()}
         try:
             _look_at(plain, row, first_rows)
             checked.append(entry)
