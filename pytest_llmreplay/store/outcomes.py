@@ -149,7 +149,7 @@ def read_outcomes(path: Path) -> list[Outcome]:
 
 
 def read_outcome_records(path: Path, columns: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
-    """The outcomes in a Parquet file as records, read a row group at a time.
+    """The outcomes in a Parquet file as records, read a few at a time.
 
     Args:
         path: the file.
@@ -158,6 +158,8 @@ def read_outcome_records(path: Path, columns: Collection[str] | None = None) -> 
     Raises:
         UserError: the file cannot be read or holds something else.
     """
+    import pyarrow as pa
+
     file = open_parquet(path)
     metadata = file.metadata.metadata or {}
     if metadata.get(KIND_KEY) != OUTCOMES:
@@ -170,11 +172,10 @@ def read_outcome_records(path: Path, columns: Collection[str] | None = None) -> 
             fix="upgrade pytest-llmreplay to read it",
         )
     wanted = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
-    for number in range(file.metadata.num_row_groups):
-        with reading(path):
-            rows = plain_rows(file.read_row_group(number, columns=wanted, use_threads=False))
-        for row in rows:
-            yield {**row, "diagnostics": dict(row.get("diagnostics") or ())}
+    with reading(path):
+        for batch in file.iter_batches(_BATCH_ROWS, columns=wanted, use_threads=False):
+            for row in plain_rows(pa.Table.from_batches([batch])):
+                yield {**row, "diagnostics": dict(row.get("diagnostics") or ())}
 
 
 def _plain(noun: Any) -> dict[str, Any]:
