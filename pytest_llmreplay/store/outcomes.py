@@ -24,7 +24,8 @@ OUTCOMES_VERSION = 1
 NEEDED = ("case_id", "variant", "trial", "status")
 """The fields that no outcome can do without."""
 
-_ROW_GROUP_ROWS = 4096
+# A run is sealed when its process is largest, and a row group is written from memory.
+_ROW_GROUP_ROWS = 2048
 # Rows as Python objects take many times the memory of the table that is made of them.
 _BATCH_ROWS = 256
 _FIELDS = tuple(Outcome.__dataclass_fields__)
