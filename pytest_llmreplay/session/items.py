@@ -49,9 +49,9 @@ class GoldenFile(pytest.File):
                 name = f"row-{planned.row + 1}"
                 yield BadRowItem.from_parent(self, name=name, bad_row=planned)
             else:
+                name = planned.item_id
                 # Spelled out, since pytest takes what stands in brackets in an id for parameters.
-                node_id = f"{self.nodeid}::{planned.item_id}"
-                yield GoldenItem.from_parent(self, name=planned.item_id, nodeid=node_id, planned=planned)
+                yield GoldenItem.from_parent(self, name=name, nodeid=f"{self.nodeid}::{name}", planned=planned)
 
 
 class GoldenItem(pytest.Item):
