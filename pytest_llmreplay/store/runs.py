@@ -144,7 +144,7 @@ class Run:
 
     def _number(self, trial_id: TrialId) -> int | None:
         case_id, variant, trial = trial_id
-        return self._numbers[variant, trial].get(case_id)
+        return self._numbers.get((variant, trial), {}).get(case_id)
 
     def _own_records(self) -> Iterator[dict[str, Any]]:
         for place in self._places:
