@@ -19,7 +19,7 @@ test: .venv/dev.stamp
 # The full proofs: simulations, agreement with published checkers, speed. SHARED is a folder with the public data.
 SHARED ?= ../shared
 proof: .venv/dev.stamp
-	$(BIN)/python benchmarks/statistics.py
+	$(BIN)/python benchmarks/simulation.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/checks.py
 	$(BIN)/python benchmarks/agentevals_agreement.py

@@ -17,8 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-# In place of this folder, whose statistics.py would stand for Python's own.
-sys.path.pop(0)
+# The attacks are those of the tests.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pytest_llmreplay.judge.judging import Judging

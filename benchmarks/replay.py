@@ -15,6 +15,7 @@ import argparse
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -102,8 +103,10 @@ def main() -> None:
     work = Path(tempfile.mkdtemp(prefix="llmreplay-bench-"))
     figures: list[Figure] = []
     try:
-        with endpoint(options.bench) as url:
-            benchmark = Benchmark(options.bench.resolve(), work, url, options.rounds, options.scale)
+        judge = Path(__file__).with_name("judge_endpoint.py")
+        with endpoint(options.bench / "mock_openai.py") as model_url, endpoint(judge) as judge_url:
+            urls = model_url, judge_url
+            benchmark = Benchmark(options.bench.resolve(), work, urls, options.rounds, options.scale)
             for part in wanted:
                 figures += PARTS[part](benchmark)
     finally:
@@ -114,8 +117,8 @@ def main() -> None:
 class Benchmark:
     """The projects, and the processes that are measured on them."""
 
-    def __init__(self, bench: Path, work: Path, url: str, rounds: int, scale: float) -> None:
-        self.bench, self.work, self.url, self.rounds, self.scale = bench, work, url, rounds, scale
+    def __init__(self, bench: Path, work: Path, urls: tuple[str, str], rounds: int, scale: float) -> None:
+        self.bench, self.work, (self.url, self.judge_url), self.rounds, self.scale = bench, work, urls, rounds, scale
         for name, conftest in (("empty", EMPTY_ITEMS), ("ids", PARQUET_ITEMS)):
             folder = work / name
             folder.mkdir()
@@ -127,7 +130,7 @@ class Benchmark:
     def project(self, kind: str, n: int) -> Project:
         project = Project(self.work / f"{kind}-{n}", max(1, int(n * self.scale)))
         script = Path(__file__).with_name("replay_project.py")
-        where = ["--bench", self.bench, "--folder", project.folder, "--url", self.url]
+        where = ["--bench", self.bench, "--folder", project.folder, "--url", self.url, "--judge-url", self.judge_url]
         size = ["--n", str(project.n), "--concurrency", str(CONCURRENCY)]
         subprocess.run([sys.executable, script, kind, *where, *size], check=True)
         return project
@@ -235,6 +238,16 @@ def steps(benchmark: Benchmark) -> list[Figure]:
     return [Figure(name, 1.15, session.wall / floor.wall, "x")]
 
 
+def judged(benchmark: Benchmark) -> list[Figure]:
+    """The judge is another endpoint: one case is judged while others are answered."""
+    floor_project, project = benchmark.project("live", MIDDLE), benchmark.project("judged", MIDDLE)
+    floor, session = benchmark.side_by_side(
+        lambda: benchmark.bare("raw_aiohttp", floor_project), lambda: benchmark.session(project, "direct")
+    )
+    name = f"{project.n} cases and a judge for each: wall over the bare aiohttp loop without a judge"
+    return [Figure(name, 1.3, session.wall / floor.wall, "x")]
+
+
 def collect(benchmark: Benchmark) -> list[Figure]:
     figures = []
     for n in (LARGE, HUGE):
@@ -278,6 +291,7 @@ def memory(benchmark: Benchmark) -> list[Figure]:
 PARTS = {
     "direct": direct,
     "steps": steps,
+    "judged": judged,
     "xdist": xdist,
     "recorded": recorded,
     "flat": flat,
@@ -288,16 +302,15 @@ PARTS = {
 
 
 def median(runs: list[Measured]) -> Measured:
-    # By hand, since the folder of this script has a `statistics.py` of its own.
-    return Measured(*(sorted(getattr(run, name) for run in runs)[len(runs) // 2] for name in ("wall", "cpu", "rss")))
+    return Measured(*(statistics.median(getattr(run, name) for run in runs) for name in ("wall", "cpu", "rss")))
 
 
 @contextmanager
-def endpoint(bench: Path) -> Iterator[str]:
+def endpoint(script: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, str(bench / "mock_openai.py"), "--port", str(port), "--latency-ms", str(LATENCY_MS)]
+    command = [sys.executable, str(script), "--port", str(port), "--latency-ms", str(LATENCY_MS)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         for _ in range(100):

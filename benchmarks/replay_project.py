@@ -1,10 +1,11 @@
 """Writes a project for `replay.py`: golden cases, variants, and a cassette that holds every answer.
 
-    python benchmarks/replay_project.py live|steps|recorded --bench FOLDER --folder FOLDER --n 2000 --url URL
+    python benchmarks/replay_project.py live|steps|judged|recorded --bench FOLDER --folder FOLDER --n 2000 --url URL
 
 A process of its own: the peak memory of what `replay.py` starts begins with that of `replay.py`, which stays small.
 In every case one tool is to be called. With `steps` the cases hold results for every tool, so that the model is asked a
-second time; with `recorded` a cassette holds the answers of the variant `direct`.
+second time; with `judged` they name a rubric, and a judge is at `--judge-url`; with `recorded` a cassette holds the
+answers of the variant `direct`.
 """
 
 from __future__ import annotations
@@ -26,21 +27,25 @@ from pytest_llmreplay.store.cases import write_cases
 from pytest_llmreplay.store.recording_files import write_recordings
 
 MODEL = "openai/mock-model"
+RUBRIC = "configs/rubric.yaml"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=("live", "steps", "recorded"))
+    parser.add_argument("kind", choices=("live", "steps", "judged", "recorded"))
     parser.add_argument("--bench", type=Path, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--n", type=int, required=True)
     parser.add_argument("--url", required=True)
+    parser.add_argument("--judge-url")
     parser.add_argument("--concurrency", type=int, default=50)
     options = parser.parse_args()
     project = Project(options.folder, options.url)
     project.generate(options.bench, options.n)
     project.write_variants(options.concurrency)
-    project.write_cases(with_results=options.kind == "steps")
+    project.write_cases(with_results=options.kind == "steps", with_rubric=options.kind == "judged")
+    if options.kind == "judged":
+        project.write_judge(options.judge_url, options.concurrency)
     if options.kind == "recorded":
         project.write_recordings()
 
@@ -69,8 +74,17 @@ class Project:
                 f"kind: variant\nname: {name}\ntarget: {{{target}}}\n"
             )
 
-    def write_cases(self, *, with_results: bool) -> None:
+    def write_judge(self, url: str, concurrency: int) -> None:
+        target = f"type: model, via: openai, model: judge, api_base: '{url}', max_concurrency: {concurrency}"
+        (self._folder / "configs" / "judge.yaml").write_text(f"kind: judge\ntarget: {{{target}}}\n")
+        (self._folder / RUBRIC).write_text(
+            "kind: rubric\ncriteria: [{id: right, question: 'Is it right?', must_pass: true}]\n"
+        )
+
+    def write_cases(self, *, with_results: bool, with_rubric: bool) -> None:
         cases = self._cases()
+        if with_rubric:
+            cases = (replace(case, expect={**case.expect, "rubric": {"file": RUBRIC}}) for case in cases)
         if with_results:
             results = tuple(RecordedResult(1, tool.name, ANY_ARGUMENTS, '{"ok": true}') for tool in self._tools())
             cases = (replace(case, recorded_results=results) for case in cases)

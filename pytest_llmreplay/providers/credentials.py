@@ -12,7 +12,8 @@ from pytest_llmreplay.model.variant import ModelTarget
 
 REMOVED = "[removed]"
 
-_SECRET_VARIABLE = re.compile(r"(?i)(^|_)(key|token|secret|password|passwd|pwd|credentials?)$")
+# `PWD` alone is the folder in which a shell stands.
+_SECRET_VARIABLE = re.compile(r"(?i)(^|_)(key|token|secret|password|passwd|(?<=_)pwd|credentials?)$")
 _SHORTEST_SECRET = 8
 _IN_URL = re.compile(r"(?i)([?&;][\w.-]*(?:key|token|secret|password|signature|sig|auth)=)[^&;#\s\"']+")
 _USER_IN_URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/@\s\"']+@")

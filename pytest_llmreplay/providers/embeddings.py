@@ -15,7 +15,7 @@ from pytest_llmreplay.model.errors import InfrastructureError, UserError
 from pytest_llmreplay.model.variant import ModelTarget
 from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.providers.credentials import key_from_environment, without_credentials
-from pytest_llmreplay.providers.litellm import load_litellm, trouble_of
+from pytest_llmreplay.providers.litellm_library import load_litellm, trouble_of
 from pytest_llmreplay.providers.pressure import Clock, Gate, Pressure, Spent
 from pytest_llmreplay.providers.prices import cost_usd
 
@@ -186,7 +186,8 @@ class LitellmEmbedder:
         try:
             response = await litellm.aembedding(**arguments)
         except Exception as error:  # noqa: BLE001 (litellm lets errors of many libraries through)
-            raise trouble_of(error, litellm, self._config, key) from None
+            config = self._config
+            raise trouble_of(error, litellm, model=config.model, timeout_s=config.timeout_s, api_key=key) from None
         return len(batch), response.model_dump()
 
     def _vectors(self, asked: int, response: dict[str, Any]) -> list[list[float]]:

@@ -16,6 +16,7 @@ from pytest_llmreplay.model.ports import Provider, Recordings, Replayer
 from pytest_llmreplay.model.variant import CallableTarget, Environment, HttpTarget, ModelTarget, TracesTarget, Variant
 from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.providers.credentials import without_credentials
+from pytest_llmreplay.providers.litellm_process import LitellmProcess
 from pytest_llmreplay.providers.pressure import Clock, Gate, PressedProvider, Pressure
 from pytest_llmreplay.providers.recorded import RecordedProvider, RecordMode
 from pytest_llmreplay.replay.targets.callable import CallableTurns
@@ -32,7 +33,7 @@ class Workshop:
     """What all variants of a run are built from.
 
     `notice` is told of what could not be read of a log; `gates` are shared by the variants that use one endpoint;
-    `unpriced` are the models of which it was said that their requests count 0.
+    `unpriced` are the models of which it was said that their requests count 0; `litellm` starts when it is first asked.
     """
 
     root: Path
@@ -44,6 +45,7 @@ class Workshop:
     notice: Callable[[str], None]
     gates: dict[str, Gate] = field(default_factory=dict)
     unpriced: set[str] = field(default_factory=set)
+    litellm: LitellmProcess = field(default_factory=LitellmProcess)
 
     def tell_unpriced(self, model: str, why: str) -> None:
         """Say once of a model that its requests count 0 towards the budget."""
@@ -92,7 +94,7 @@ def recorded_provider(target: ModelTarget, workshop: Workshop) -> Provider:
     Raises:
         UserError: the model cannot be reached as it is written.
     """
-    provider = build_provider(target)
+    provider = build_provider(target, workshop.litellm)
     pressure = workshop.pressure_on(provider.identity, target)
     pressed = PressedProvider(provider, pressure, lambda why: workshop.tell_unpriced(target.model, why))
     return RecordedProvider(pressed, workshop.recordings, workshop.record)

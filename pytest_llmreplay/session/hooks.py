@@ -4,44 +4,31 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmreplay.compare.ratchet import ItemVerdict, exit_code
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.report.text import printable
-from pytest_llmreplay.session.failures import error_headline, error_text, show_headline
+from pytest_llmreplay.session.failures import error_text, show_headline
 from pytest_llmreplay.session.interrupts import on_next_interrupt
 from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, finished_trial
 from pytest_llmreplay.session.options import settings_from
 from pytest_llmreplay.session.plan import PlannedTrial, gravity
+from pytest_llmreplay.session.ratchet import Verdicts, judge_report
 from pytest_llmreplay.session.session import ReplaySession
 from pytest_llmreplay.store.cases import is_case_file
 
 if TYPE_CHECKING:
+    from pytest_llmreplay.providers.litellm_process import LitellmProcess
     from pytest_llmreplay.session.gating import GateResult
     from pytest_llmreplay.session.host import Host
     from pytest_llmreplay.session.sharing import EngineServer
 
 _HOOKS = "llmreplay-hooks"
 _FIXTURE = "llmreplay_trial"
-_EXPECTED = {
-    "known_failing": "known, still failing",
-    "baseline_failing": "still fails on {variant}, known",
-}
-
-
-@dataclass(slots=True)
-class _Verdicts:
-    """What items came to, each word once; `foreign_failures` counts red tests that are none of ours."""
-
-    candidates: set[ItemVerdict] = field(default_factory=set)
-    baselines: set[ItemVerdict] = field(default_factory=set)
-    foreign_failures: int = 0
 
 
 class ReplayHooks:
@@ -50,13 +37,14 @@ class ReplayHooks:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._session: ReplaySession | None = None
-        self._verdicts = _Verdicts()
+        self._verdicts = Verdicts()
         self._server: EngineServer | None = None
         self._plan: str | None = None
         self._mistake: str | None = None
         self._restore_interrupts: Callable[[], None] = lambda: None
         self._gate: list[GateResult] = []
         self._gate_problem: str | None = None
+        self._litellm: LitellmProcess | None = None
         self.host: Host | None = None
 
     @property
@@ -69,9 +57,9 @@ class ReplayHooks:
         if self._session is None:
             self._session = ReplaySession(settings_from(self._config))
             if not self._is_worker and not self._config.option.collectonly:
-                from pytest_llmreplay.session.ways import import_ahead
+                from pytest_llmreplay.session.ways import litellm_ahead
 
-                import_ahead(self._session.variants.values(), self._session.settings)
+                self._litellm = litellm_ahead(self._session.variants.values(), self._session.settings)
         return self._session
 
     def start_host(self) -> Host:
@@ -83,7 +71,7 @@ class ReplayHooks:
         if self.host is None:
             from pytest_llmreplay.session.host import Host
 
-            self.host = Host(self.session.settings, self.session.variants, self.session.power)
+            self.host = Host(self.session.settings, self.session.variants, self.session.power, self._litellm)
         return self.host
 
     def worker_address(self) -> dict[str, Any]:
@@ -144,8 +132,10 @@ class ReplayHooks:
             report.longrepr = error_text(item, call.excinfo.value) or report.longrepr
         planned = planned_trial(item)
         if planned is not None and report.when != "teardown":
-            self._apply_ratchet(item, call, report, planned)
+            judge_report(self.session, item, call, report, planned)
         if isinstance(item, GoldenItem):
+            if getattr(self._config.option, "xmlpath", None):
+                _add_properties(item)
             _keep_less(item, report)
         return report
 
@@ -153,10 +143,9 @@ class ReplayHooks:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count what an item came to; under xdist this runs in the controller too."""
         ours = getattr(report, "llmreplay", None)
+        self._verdicts.count(report, ours)
         if ours is None:
-            self._verdicts.foreign_failures += report.failed
             return
-        (self._verdicts.baselines if ours["baseline"] else self._verdicts.candidates).add(ours["verdict"])
         if ours["own_assertion"] and self.host is not None:
             self.host.add_own_assertion(tuple(ours["trial"]), ours["own_assertion"])
         if not self._is_worker:
@@ -175,6 +164,8 @@ class ReplayHooks:
             self._session.engine.close()
         if self.host is not None:
             self.host.close()
+        if self._litellm is not None:
+            self._litellm.end()
         self._restore_interrupts()
         if self._is_worker:
             return
@@ -184,7 +175,7 @@ class ReplayHooks:
         if self._plan is not None and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = pytest.ExitCode.OK
             return
-        ours = exit_code(self._verdicts.candidates, self._verdicts.baselines) if gate_code is None else gate_code
+        ours = self._verdicts.exit_code() if gate_code is None else gate_code
         tests_failed = exitstatus == pytest.ExitCode.TESTS_FAILED
         if exitstatus == pytest.ExitCode.OK or (tests_failed and not self._verdicts.foreign_failures):
             session.exitstatus = ours
@@ -244,42 +235,6 @@ class ReplayHooks:
         from pytest_llmreplay.session.sharing import RemoteEngine
 
         return RemoteEngine(address)
-
-    def _apply_ratchet(
-        self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, planned: PlannedTrial
-    ) -> None:
-        if report.when == "setup" and report.passed:
-            return
-        status = {"passed": "passed", "failed": "failed", "skipped": "unmeasured"}[report.outcome]
-        if report.when == "setup" and report.failed:
-            status = "error"
-        verdict = self.session.verdict(planned, status)
-        asserted = call.excinfo is not None and _is_assertion(call.excinfo.value)
-        own = not isinstance(item, GoldenItem)
-        if report.failed and verdict in _EXPECTED and (asserted or not own):
-            report.outcome = "skipped"
-            report.wasxfail = _EXPECTED[verdict].format(variant=planned.variant)
-        elif report.failed and self.session.left_to_the_gate(verdict) and (asserted or not own):
-            from pytest_llmreplay.report.gating import LEFT_TO_THE_GATE
-
-            report.outcome = "skipped"
-            report.wasxfail = LEFT_TO_THE_GATE
-        elif report.failed and report.when == "call" and verdict in _EXPECTED:
-            verdict = "failed"
-        if isinstance(item, GoldenItem) and item.trial is not None and getattr(self._config.option, "xmlpath", None):
-            from pytest_llmreplay.model.outcome import outcome_row
-            from pytest_llmreplay.report.junit import trial_properties
-
-            # JUnit takes the properties of the item's last report.
-            item.user_properties.extend(trial_properties(outcome_row(item.trial.outcome)))
-        message = str(call.excinfo.value) if own and asserted and call.excinfo is not None else None
-        report.llmreplay = {  # type: ignore[attr-defined]
-            "verdict": verdict,
-            "baseline": self.session.is_baseline(planned.variant),
-            "trial": [planned.case_id, planned.variant, planned.trial],
-            "own_assertion": message,
-            "headline": error_headline(call.excinfo.value) if call.excinfo is not None else None,
-        }
 
 
 def hooks_of(config: pytest.Config) -> ReplayHooks:
@@ -341,6 +296,16 @@ def planned_trial(item: pytest.Item) -> PlannedTrial | None:
     return planned if isinstance(planned, PlannedTrial) else None
 
 
+def _add_properties(item: GoldenItem) -> None:
+    """Say in the JUnit report what the trial came to: it takes the properties of the item's last report."""
+    if item.trial is None or item.user_properties:
+        return
+    from pytest_llmreplay.model.outcome import outcome_row
+    from pytest_llmreplay.report.junit import trial_properties
+
+    item.user_properties.extend(trial_properties(outcome_row(item.trial.outcome)))
+
+
 def _keep_less(item: GoldenItem, report: pytest.TestReport) -> None:
     """Pytest keeps every item and report until the end: what a trial came to is on the disk, and keywords repeat."""
     if report.when == "teardown":
@@ -348,7 +313,3 @@ def _keep_less(item: GoldenItem, report: pytest.TestReport) -> None:
     if item.keywords_reported != report.keywords:
         item.keywords_reported = report.keywords
     report.keywords = item.keywords_reported
-
-
-def _is_assertion(error: BaseException) -> bool:
-    return isinstance(error, AssertionError | pytest.fail.Exception)

@@ -22,6 +22,7 @@ from pytest_llmreplay.model.outcome import Outcome, Reason, outcome_row
 from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import CallableTarget, ModelTarget, Variant
 from pytest_llmreplay.providers.budget import Budget
+from pytest_llmreplay.providers.litellm_process import LitellmProcess
 from pytest_llmreplay.session.compose import Workshop, build_replayers, close_all
 from pytest_llmreplay.session.engine import LocalEngine
 from pytest_llmreplay.session.judging import TrialJudge, build_judging
@@ -52,12 +53,19 @@ class Host:
         settings: what the session was asked to do.
         variants: the variants by name.
         power: the judge, and whether its verdicts count.
+        litellm: the process of litellm, if it was started already.
 
     Raises:
         UserError: a target or the judge cannot be set up, or the state folder cannot be written.
     """
 
-    def __init__(self, settings: Settings, variants: Mapping[str, Variant], power: Power) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        variants: Mapping[str, Variant],
+        power: Power,
+        litellm: LitellmProcess | None = None,
+    ) -> None:
         self.notices: list[str] = []
         self.variants = variants
         self._power = power
@@ -77,6 +85,7 @@ class Host:
             budget=self._budget,
             wait_s=settings.wait_s,
             notice=self.notices.append,
+            litellm=litellm or LitellmProcess(),
         )
         replayers = build_replayers(variants, workshop)
         judging = None if power.judge is None else build_judging(power.judge, workshop)

@@ -15,6 +15,7 @@ from pytest_llmreplay.model.variant import ModelTarget, Variant
 from pytest_llmreplay.providers.prices import follows_schemas, listed_providers
 
 if TYPE_CHECKING:
+    from pytest_llmreplay.providers.litellm_process import LitellmProcess
     from pytest_llmreplay.session.options import Settings
 
 Way = Literal["local", "openai", "litellm"]
@@ -40,25 +41,32 @@ def way_to(target: ModelTarget) -> Way:
     return "openai" if prefix in _COMPATIBLE or not slash or prefix not in listed_providers() else "litellm"
 
 
-def import_ahead(variants: Iterable[Variant], settings: Settings) -> None:
-    """Import in the background, while pytest collects, what a request will surely need and takes seconds to import.
+def litellm_ahead(variants: Iterable[Variant], settings: Settings) -> LitellmProcess | None:
+    """litellm, which imports for seconds, started while pytest collects if a request will surely need it; else None.
 
     Where anything is recorded, everything may be, so that nothing needs to be imported.
     """
     if settings.record == "none" or settings.plan_only:
-        return
+        return None
     if not any(isinstance(v.target, ModelTarget) and way_to(v.target) == "litellm" for v in variants):
-        return
+        return None
     from pytest_llmreplay.store.recordings import RecordingStore
 
-    if settings.record == "all" or not RecordingStore(settings.recordings, settings.cassettes).has_files:
-        from pytest_llmreplay.providers.litellm import load_in_background
+    if settings.record != "all" and RecordingStore(settings.recordings, settings.cassettes).has_files:
+        return None
+    from pytest_llmreplay.providers.litellm_process import LitellmProcess
 
-        load_in_background()
+    process = LitellmProcess()
+    process.start()
+    return process
 
 
-def build_provider(target: ModelTarget) -> Provider:
+def build_provider(target: ModelTarget, litellm: LitellmProcess) -> Provider:
     """The way to a model; nothing is sent or loaded before the first request.
+
+    Args:
+        target: the model.
+        litellm: where litellm works, for the models that are reached through it.
 
     Raises:
         UserError: an environment variable in `api_base` is not set, or there is no endpoint to ask directly.
@@ -72,7 +80,7 @@ def build_provider(target: ModelTarget) -> Provider:
     if way == "litellm":
         from pytest_llmreplay.providers.litellm import LitellmProvider
 
-        return LitellmProvider(target, api_base=api_base)
+        return LitellmProvider(target, api_base=api_base, process=litellm)
     from pytest_llmreplay.providers.openai import OpenAIProvider
 
     prefix, slash, name = target.model.partition("/")

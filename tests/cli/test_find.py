@@ -273,7 +273,7 @@ def model(monkeypatch):
 
     def answering(*texts):
         provider = FakeProvider([says(text) for text in texts])
-        monkeypatch.setattr("pytest_llmreplay.session.compose.build_provider", lambda _target: provider)
+        monkeypatch.setattr("pytest_llmreplay.session.compose.build_provider", lambda _target, _litellm: provider)
         return provider
 
     return answering

@@ -1,10 +1,10 @@
-"""The seeded slice of `benchmarks/statistics.py`: the procedures keep their promises where the truth is known."""
+"""The seeded slice of `benchmarks/simulation.py`: the procedures keep their promises where the truth is known."""
 
 import math
 
 import pytest
 
-from benchmarks import statistics as simulation
+from benchmarks import simulation
 
 
 def test_coverage_false_alarms_and_power_are_in_the_ranges_that_the_documentation_promises():

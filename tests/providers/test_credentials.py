@@ -26,3 +26,10 @@ def test_a_variable_that_goes_away_while_secrets_are_looked_up_is_no_error(monke
     environ = Changing({"SHOP_API_KEY": "planted-secret-value-1"})
     monkeypatch.setattr(credentials, "os", SimpleNamespace(environ=environ))
     assert "planted" not in credentials.hidden("it says planted-secret-value-1")
+
+
+def test_the_folder_that_a_shell_stands_in_is_no_secret(monkeypatch):
+    monkeypatch.setenv("PWD", "/home/somebody/shop")
+    monkeypatch.setenv("DB_PWD", "planted-secret-value-2")
+    said = credentials.hidden("/home/somebody/shop/configs/v1.yaml: planted-secret-value-2")
+    assert said == "/home/somebody/shop/configs/v1.yaml: ***"

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +12,8 @@ from pytest_llmreplay.model.errors import AccessDenied, InfrastructureError
 from pytest_llmreplay.model.ports import ModelRequest
 from pytest_llmreplay.model.variant import ModelTarget, Prices
 from pytest_llmreplay.providers.litellm import LitellmProvider
+from pytest_llmreplay.providers.litellm_library import load_litellm, trouble_of
+from pytest_llmreplay.providers.litellm_process import LitellmProcess
 from pytest_llmreplay.providers.openai import OpenAIProvider
 from tests.loopback import ScriptedModel, completion, cut, raw, reset, serving, silence, status
 
@@ -29,8 +33,17 @@ data: [DONE]
 """
 
 
+@pytest.fixture(scope="module")
+def litellm():
+    """One process of litellm, which takes seconds to start, and the event loop that asks it."""
+    process = LitellmProcess()
+    with asyncio.Runner() as runner:
+        yield process, runner
+        runner.run(process.close())
+
+
 @pytest.fixture(params=["openai", "litellm"])
-def ask(request, monkeypatch):
+def ask(request, monkeypatch, litellm):
     monkeypatch.setenv("PLANTED_KEY", "sk-planted-0123456789")
 
     def ask(model: ScriptedModel, **config):
@@ -39,10 +52,10 @@ def ask(request, monkeypatch):
                 type="model", model="openai/m", api_base=f"{url}/v1", api_key_env="PLANTED_KEY", **config
             )
             if request.param == "openai":
-                provider = OpenAIProvider(target, model="m", api_base=f"{url}/v1")
-            else:
-                provider = LitellmProvider(target, api_base=f"{url}/v1")
-            return asyncio.run(_once(provider))
+                return asyncio.run(_once(OpenAIProvider(target, model="m", api_base=f"{url}/v1")))
+            process, runner = litellm
+            provider = LitellmProvider(target, api_base=f"{url}/v1", process=process)
+            return runner.run(provider.complete(REQUEST, trial=1))
 
     return ask
 
@@ -139,3 +152,38 @@ def test_the_content_filter_is_told_apart():
     with pytest.raises(InfrastructureError, match="the content filter refused") as caught:
         direct(ScriptedModel(status(400, body)))
     assert not caught.value.retryable
+
+
+@pytest.mark.parametrize("model", ["openai/m", "azure/m", "anthropic/m", "gemini/m", "fireworks_ai/m"])
+def test_a_key_that_is_missing_is_no_trouble_that_may_pass(litellm, monkeypatch, model):
+    for name in list(os.environ):
+        if "KEY" in name or "TOKEN" in name:
+            monkeypatch.delenv(name)
+    target = ModelTarget(type="model", model=model)
+    process, runner = litellm
+    provider = LitellmProvider(
+        target, api_base="http://127.0.0.1:9/v1" if model == "azure/m" else None, process=process
+    )
+    request = replace(REQUEST, model=model)
+    with pytest.raises(AccessDenied, match=f"{model}: (there is no key for it|the credentials were refused): "):
+        runner.run(provider.complete(request, trial=1))
+
+
+def test_a_library_that_is_missing_is_no_trouble_that_may_pass():
+    litellm = load_litellm()
+    error = litellm.exceptions.APIConnectionError(
+        "No module named 'google'\nTraceback (most recent call last):", "", "m"
+    )
+    error.__cause__ = ModuleNotFoundError("No module named 'google'")
+    told = trouble_of(error, litellm, model="vertex_ai/m", timeout_s=1, api_key=None)
+    assert not told.retryable
+    assert str(told).startswith("vertex_ai/m: a library that litellm needs for it is missing: ")
+    assert "Traceback" not in str(told)
+
+
+def test_an_import_that_was_handled_is_not_what_went_wrong():
+    litellm = load_litellm()
+    error = litellm.exceptions.Timeout("too slow", "m", "")
+    error.__context__ = ModuleNotFoundError("No module named 'faster'")
+    told = trouble_of(error, litellm, model="m", timeout_s=1, api_key=None)
+    assert (told.code, told.retryable) == ("timeout", True)

@@ -1,6 +1,6 @@
 """Do the statistics of a comparison hold? Coverage, false alarms and power, by enumeration and by simulation.
 
-`python benchmarks/statistics.py` runs everything (some minutes), `--quick` a seeded slice, `--json FILE` keeps the
+`python benchmarks/simulation.py` runs everything (some minutes), `--quick` a seeded slice, `--json FILE` keeps the
 figures. The exit code is 1 when a figure leaves the range that `docs/statistics.md` promises.
 """
 
@@ -16,10 +16,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-# This file is named like a module of the standard library: as a script its folder must not come first.
-if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
-    sys.path.pop(0)
 
 import numpy as np
 from scipy import stats
