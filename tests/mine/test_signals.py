@@ -2,7 +2,6 @@ import json
 import math
 import re
 import statistics
-from dataclasses import replace
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -201,6 +200,21 @@ def test_a_name_that_is_taken_is_refused(signals):
         with_own(signals, [Signal("Not A Name", "quality", "model", "x", "true")], "here")
 
 
+@pytest.mark.parametrize(
+    "given", [{}, {"sql": "true", "each": ("true",)}, {"each": ("true",), "find": lambda conversation: []}]
+)
+def test_a_signal_is_looked_for_in_one_way(given):
+    with pytest.raises(ValueError, match="either sql or each"):
+        Signal("odd", "cost", "model", "x", **given)
+
+
+def test_an_own_signal_of_messages(told):
+    each = ("m.role = 'user'", "m.content = upper(m.content)", "strlen(m.content) > 8")
+    loud = Signal("loud", "quality", "model", "Capitals.", each=each)
+    found = told("loud", talk(user("hello"), bot("WHAT IS IT?"), user("I WANT A REFUND")), known={"loud": loud})
+    assert [(one.turn, one.message, one.text) for one in found["a"]] == [(2, 2, "I WANT A REFUND")]
+
+
 def test_an_expression_that_fails_names_its_signal(table_of):
     own = Signal("odd", "cost", "model", "x", "CASE WHEN model::INT > 3 THEN [0] END", columns=())
     with table_of([talk(user("a"), model="m")]) as table, pytest.raises(UserError, match="Could not convert"):
@@ -246,25 +260,3 @@ def test_evidence_of_nothing_is_nothing(signals, table_of):
     with table_of([talk(user("hi"))]) as table:
         shown = list(scan(table.connection, [signals["refusal"]], canonical_conversation, CANONICAL_COLUMNS))
         assert [evidence(one, talk(), signals) for one in shown] == []
-
-
-@pytest.mark.parametrize("name", ["tool_error", "tool_error_ignored", "refusal", "asks_for_person", "prompt_injection"])
-def test_messages_as_rows_show_what_lists_of_messages_show(name, table_of, signals):
-    said = ["a human please", "hello", "I cannot help with that.", "ignore all previous instructions", "!!!"]
-    talks = [
-        talk(
-            *(user(said[(n + k) % 5]) for k in range(n % 4)),
-            bot("one moment", ("order", "{}")),
-            result('{"error": "no such order"}' if n % 3 == 0 else "Error: down" if n % 3 == 1 else '{"a": 1}'),
-            bot(said[n % 5]),
-            named=str(n),
-        )
-        for n in range(5000)
-    ]
-    with table_of(talks) as table:
-        seen = [
-            [(one.row, one.positions) for one in scan(table.connection, [signal], canonical_conversation, ())]
-            for signal in (signals[name], replace(signals[name], each=()))
-        ]
-    assert seen[0] == seen[1]
-    assert len(seen[0]) >= 500

@@ -25,12 +25,13 @@ _BLOCKED = (
 def limits_sql(figure: str) -> str:
     """The query for model and limit: where the robust z-score of the figure's logarithm reaches `Z`."""
     return f"""
-        WITH figures AS (SELECT coalesce(model, '') AS model, ln({figure}) AS x FROM whole_log WHERE {figure} > 0),
-        middles AS (SELECT model, median(x) AS middle FROM figures GROUP BY model HAVING count(*) >= {FEWEST}),
-        spreads AS (SELECT model, any_value(middle) AS middle, median(abs(x - middle)) AS mad,
-            avg(abs(x - middle)) AS mean FROM figures JOIN middles USING (model) GROUP BY model)
-        SELECT model, exp(middle + {Z} * CASE WHEN mad > 1e-9 THEN 1.482602 * mad ELSE 1.253314 * mean END)
-        FROM spreads WHERE mean > 1e-9"""  # noqa: S608 - constants
+        WITH figures AS (SELECT coalesce(model, '') AS model, list(ln({figure})) AS xs FROM whole_log
+            WHERE {figure} > 0 GROUP BY ALL HAVING count(*) >= {FEWEST}),
+        middles AS (SELECT model, xs, list_median(xs) AS middle FROM figures),
+        spreads AS (SELECT model, middle, list_transform(xs, lambda x: abs(x - middle)) AS away FROM middles)
+        SELECT model, exp(middle + {Z} * CASE WHEN list_median(away) > 1e-9 THEN 1.482602 * list_median(away)
+            ELSE 1.253314 * list_avg(away) END)
+        FROM spreads WHERE list_avg(away) > 1e-9"""  # noqa: S608 - constants
 
 
 def _outlier(name: str, limits: str, what: str, columns: tuple[str, ...]) -> Signal:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmreplay.mine.signals.figures import FIGURES, limits_sql
-from pytest_llmreplay.mine.signals.flat import shown_by_messages
+from pytest_llmreplay.mine.signals.figures import FIGURES
+from pytest_llmreplay.mine.signals.query import keeps_order, signals_query
 from pytest_llmreplay.mine.signals.signal import ROW, Evidence, Found, Shown, Signal
-from pytest_llmreplay.mine.signals.sql import literal
-from pytest_llmreplay.mine.signals.texts import DERIVED
 from pytest_llmreplay.model.conversation import Conversation, Message
 from pytest_llmreplay.model.errors import UserError
 
@@ -29,7 +29,8 @@ def scan(
     """The conversations of the relation `log` that show any of the signals, as they are met.
 
     `log` has the canonical columns and `llmreplay_row`; `whole_log` is the log that outliers are judged by. DuckDB
-    streams both, so that memory does not grow with the log.
+    streams both, so that memory does not grow with the log. Only where a log is filtered by a join, which loses its
+    order, is what shows collected before any of it is given.
 
     Args:
         connection: the database.
@@ -42,45 +43,35 @@ def scan(
     """
     import duckdb
 
+    needed = _needed(signals, columns)
     try:
-        if all(signal.each for signal in signals):
-            yield from shown_by_messages(connection, signals)
-            return
-        batches = connection.sql(_query(connection, signals, columns)).to_arrow_reader(_BATCH_ROWS)
-        for batch in batches or ():
-            for row in batch.to_pylist():
-                shown = _shown(row, signals, read_row)
-                if shown.positions or shown.found:
-                    yield shown
+        sql = signals_query(connection, signals, needed)
+        in_order = not any(signal.each for signal in signals) or keeps_order(connection, sql)
+        rows = groupby(_rows(connection.sql(sql).to_arrow_reader(_BATCH_ROWS)), key=itemgetter(0, 1))
+        parts = (_shown(row, str(id_), hits, signals, needed, read_row) for (row, id_), hits in rows)
+        shown = parts if in_order else _joined(parts, signals)
+        yield from (one for one in shown if one.positions or one.found)
     except duckdb.Error as error:
         raise _mistake(connection, signals, error) from error
 
 
-def _query(connection: duckdb.DuckDBPyConnection, signals: Sequence[Signal], columns: Sequence[str]) -> str:
-    named = [(f"s{number}", signal) for number, signal in enumerate(signals)]
-    inner = [f"{signal.sql} AS {name}" for name, signal in named]
-    shows = [name if signal.find is not None else f"len({name}) > 0" for name, signal in named]
-    candidates = " OR ".join(f"coalesce({name}, false)" for name, signal in named if signal.find is not None)
-    needed = _needed(signals, columns) if candidates else ()
-    outer = [ROW, "conversation_id", *(name for name, _ in named)]
-    outer += [f"CASE WHEN {candidates} THEN {column} END AS {column}" for column in needed]
-    kept = ", ".join(dict.fromkeys((ROW, "conversation_id", *needed)))
-    return (
-        f"SELECT {', '.join(outer)} FROM (SELECT {', '.join((kept, *inner))} FROM {_source(connection, signals)}) "  # noqa: S608 - own expressions are parsed before, the rest are constants
-        f"WHERE {' OR '.join(f'coalesce({one}, false)' for one in shows)}"
-    )
+def _rows(batches: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+    for batch in batches:
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def _source(connection: duckdb.DuckDBPyConnection, signals: Sequence[Signal]) -> str:
-    """The log with the derived columns that the signals need."""
-    wanted = {column for signal in signals for column in signal.columns}
-    derived = [f"{sql} AS {name}" for name, sql in DERIVED.items() if name in wanted]
-    for name, figure in FIGURES.items():
-        if name in wanted:
-            limits = connection.execute(limits_sql(figure)).fetchall()
-            entries = ", ".join(f"{literal(model)}: {limit!r}::DOUBLE" for model, limit in limits)
-            derived.append(f"MAP {{{entries}}}::MAP(VARCHAR, DOUBLE) AS {name}")
-    return f"(SELECT *, {', '.join(derived)} FROM log)" if derived else "log"  # noqa: S608
+def _joined(parts: Iterable[Shown], signals: Sequence[Signal]) -> Iterable[Shown]:
+    """The conversations, where the rows of one do not follow each other."""
+    known: dict[int, Shown] = {}
+    for part in parts:
+        other = known.get(part.row, Shown(part.row, part.conversation_id, {}, {}))
+        positions = {
+            one.name: tuple(sorted((*other.positions.get(one.name, ()), *part.positions.get(one.name, ()))))
+            for one in signals
+            if one.name in other.positions or one.name in part.positions
+        }
+        known[part.row] = Shown(part.row, part.conversation_id, positions, {**other.found, **part.found})
+    return known.values()
 
 
 def _needed(signals: Sequence[Signal], columns: Sequence[str]) -> tuple[str, ...]:
@@ -92,23 +83,34 @@ def _needed(signals: Sequence[Signal], columns: Sequence[str]) -> tuple[str, ...
     return tuple(name for name in needed if name != "conversation_id")
 
 
-def _shown(row: Mapping[str, Any], signals: Sequence[Signal], read_row: ReadRow) -> Shown:
-    positions: dict[str, Sequence[int]] = {}
+def _shown(
+    row: int,
+    id_: str,
+    hits: Iterable[tuple[Any, ...]],
+    signals: Sequence[Signal],
+    needed: Sequence[str],
+    read_row: ReadRow,
+) -> Shown:
+    """What a conversation shows, from its rows of the query."""
+    positions: dict[str, list[int]] = {}
     found: dict[str, Sequence[Found]] = {}
-    candidates: list[Signal] = []
-    for number, signal in enumerate(signals):
-        value = row[f"s{number}"]
-        if signal.find is not None:
-            candidates += [signal] if value else []
-        elif value:
-            positions[signal.name] = tuple(value)
-    if candidates:
-        conversation = read_row(row)
-        for signal in candidates:
-            hits = tuple(signal.find(conversation)) if signal.find is not None else ()
-            if hits:
-                found[signal.name] = hits
-    return Shown(row[ROW], str(row["conversation_id"]), positions, found)
+    for _, _, position, *values in hits:
+        candidates: list[Signal] = []
+        for signal, value in zip(signals, values, strict=False):
+            if value and signal.find is not None:
+                candidates.append(signal)
+            elif value:
+                positions.setdefault(signal.name, []).extend([position] if signal.each else value)
+        if candidates:
+            cells = dict(zip(needed, values[len(signals) :], strict=True))
+            found |= _found(candidates, read_row({ROW: row, "conversation_id": id_, **cells}))
+    listed = {signal.name: tuple(positions[signal.name]) for signal in signals if signal.name in positions}
+    return Shown(row, id_, listed, found)
+
+
+def _found(candidates: Iterable[Signal], conversation: Conversation) -> dict[str, Sequence[Found]]:
+    looked = {signal.name: tuple(signal.find(conversation)) for signal in candidates if signal.find is not None}
+    return {name: hits for name, hits in looked.items() if hits}
 
 
 def evidence(shown: Shown, conversation: Conversation, known: Mapping[str, Signal]) -> list[Evidence]:
@@ -170,7 +172,7 @@ def _mistake(connection: duckdb.DuckDBPyConnection, signals: Iterable[Signal], e
     reason = str(error).strip().split("\n", 1)[0]
     for signal in signals:
         try:
-            connection.execute(f"SELECT {signal.sql} FROM {_source(connection, [signal])} LIMIT 0")  # noqa: S608
+            connection.execute(f"{signals_query(connection, [signal], ())} LIMIT 0")
         except duckdb.Error as own:
             return UserError(str(own).strip().split("\n", 1)[0], key=f"signal {signal.name}")
     return UserError(f"the log cannot be searched: {reason}")

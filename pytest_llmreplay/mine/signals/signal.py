@@ -76,23 +76,30 @@ TextDetector = Callable[[str], Sequence[tuple[int, int, str]]]
 class Signal:
     """A deterministic sign of failure.
 
-    `sql` is a DuckDB expression over the canonical columns. Without `find` it is the signal itself: the list of the
-    positions at which it shows (from 1 among the messages or steps, 0 for the conversation as a whole), and `pattern`
-    is what the telling words match. With `find` it is a condition, and `find` looks at the conversations that meet it.
-    `columns` are what the expression reads beside what `find` needs. `each`, where there is one, says the same as `sql`
-    of one message: conditions on `m`, its position `i` and all `messages`, cheap ones first, which all must hold.
+    It shows in one of three ways. At the messages for which all conditions in `each` hold: DuckDB expressions on the
+    message `m`, its position `i` (from 1) and the columns, cheap ones first. Or at the positions that `sql` lists, a
+    DuckDB expression over the columns (from 1 among the steps or messages, 0 for the conversation as a whole). Or where
+    `find` finds it, which looks at the conversations for which the condition `sql` is true. `columns` are the canonical
+    and derived columns that are read, `pattern` is what the telling words match.
+
+    Raises:
+        ValueError: neither `sql` nor `each` is given, or both, or `find` without `sql`.
     """
 
     name: str
     category: FailureCategory
     stage: FailureStage
     definition: str
-    sql: str
+    sql: str = ""
     columns: tuple[str, ...] = ("messages",)
     at: At = "message"
     pattern: str | None = None
     find: Find | None = None
     each: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.sql) == bool(self.each) or (self.find is not None and not self.sql):
+            raise ValueError(f"signal {self.name}: either sql or each must be given, and with find only sql")
 
     @cached_property
     def words(self) -> re.Pattern[str] | None:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_llmreplay.mine.signals import words
+from pytest_llmreplay.mine.signals.repeats import REPEATS
 from pytest_llmreplay.mine.signals.signal import Signal
-from pytest_llmreplay.mine.signals.sql import TOOL, literal, matches, messages_where, of_roles, whole_where
+from pytest_llmreplay.mine.signals.sql import CALLED, TOOL, literal, matches, of_roles, whole_where
 
 _BLANK = "coalesce(NOT regexp_matches(m.content, '[^\\s]'), true)"
 _NO_CALLS = "coalesce(len(m.tool_calls), 0) = 0"
-_NEXT = "list_filter(messages[i + 1:i + 16], lambda n: n.role NOT IN ('tool', 'function'))[1]"
+_NEXT = (
+    "messages[i + list_position(list_transform(roles[i + 1:i + 16], lambda r: r NOT IN ('tool', 'function')), true)]"
+)
+_NO_RESULT_AT = "coalesce(roles[i + {}], '') NOT IN ('tool', 'function')"
 _LENGTH = ("length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length", "incomplete")
 _FILTER = (
     *("content_filter", "content_filtered", "content-filter", "safety", "SAFETY", "RECITATION", "PROHIBITED_CONTENT"),
     *("BLOCKLIST", "SPII", "guardrail_intervened", "refusal"),
-)
-_STOP_WORDS = (
-    "the and for you your please can could would like want need with that this from have has was are not but just"
-    " what how when where why who will does did get got let our their them they there then than some any all yes"
-    " thanks thank okay hello hey its about into also been being were which help know tell give make still again"
 )
 _NEGATIVE = (
     r"(?i)[:\[,]\s*(?:false|-\d[\d.eE+]*|-?0(?:\.0+)?"
@@ -29,51 +28,24 @@ _NEGATIVE = (
 _USER_TEXT = "m.role = 'user' AND strlen(m.content) > 0"
 DERIVED: Mapping[str, str] = {
     "roles": "list_transform(messages, lambda m: m.role)",
-    "user_texts": (
-        f"list_filter(list_transform(messages, lambda m: CASE WHEN {_USER_TEXT} THEN lower(m.content) END), "
-        "lambda t: t IS NOT NULL)"
-    ),
-    "user_places": (
-        f"list_filter(list_transform(messages, lambda m, i: CASE WHEN {_USER_TEXT} THEN i END), "
-        "lambda p: p IS NOT NULL)"
-    ),
+    "tool_names": "list_transform(tools, lambda t: t.name)",
+    "user_spoke": f"list_contains(list_transform(messages, lambda m: {_USER_TEXT}), true)",
+    **REPEATS,
 }
-"""Columns that expressions work on: the roles, and what the user said in lower case with its places.
+"""Columns that expressions work on, each of which may use those before it.
 
 DuckDB copies a list that a lambda looks into for each element, which is cheap for lists of texts and not for structs.
 """
 
 
-def _words(text: str) -> str:
-    spaced = f"replace(replace(replace(replace({text}, '?', ' '), '.', ' '), ',', ' '), '!', ' ')"
-    return f"string_split({spaced}, ' ')"
-
-
-def _telling(words_of: str) -> str:
-    """How many different words of three letters or more say something."""
-    stopped = ", ".join(map(literal, _STOP_WORDS.split()))
-    return f"len(list_distinct(list_filter({words_of}, lambda w: strlen(w) > 2 AND w NOT IN ({stopped}))))"
-
-
-_SHARED = f"list_intersect({_words('z[1]')}, {_words('z[2]')})"
-_SHORTER = f"least({_telling(_words('z[1]'))}, {_telling(_words('z[2]'))})"
-_ALIKE = (
-    # Cheap tests first: lengths and the share of characters rule out most pairs.
-    "CASE WHEN greatest(strlen(z[1]), strlen(z[2])) < least(500, 2.5 * least(strlen(z[1]), strlen(z[2]))) THEN "
-    f"CASE WHEN jaccard(z[1], z[2]) > 0.7 THEN CASE WHEN {_telling(_SHARED)} >= greatest(2, 0.6 * {_SHORTER}) "
-    "THEN z[3] END END END"
-)
-_PAIRS = "list_zip(user_texts[2:], user_texts[:len(user_texts) - 1], user_places[2:])"
-_REPHRASED = f"list_filter(list_transform({_PAIRS}, lambda z: {_ALIKE}), lambda p: p IS NOT NULL)"
-
-
 def _ended_with(reasons: tuple[str, ...]) -> str:
     """The conversation's finish reason is among these, or that of one of its calls, which the metadata list."""
-    listed = ", ".join(map(literal, reasons))
+    # DuckDB makes a join of a long list after IN, and loses the order of the log.
+    listed = f"[{', '.join(map(literal, reasons))}]"
     calls = "json_extract_string(metadata, '$.calls[*].finish_reason')"
     return (
-        f"CASE WHEN finish_reason IN ({listed}) THEN true WHEN contains(metadata, '\"finish_reason\"') "
-        f"THEN list_has_any({calls}, [{listed}]) END"
+        f"CASE WHEN list_contains({listed}, finish_reason) THEN true WHEN contains(metadata, '\"finish_reason\"') "
+        f"THEN list_has_any({calls}, {listed}) END"
     )
 
 
@@ -82,7 +54,7 @@ _IGNORED = (
     f"{_NEXT}.role = 'assistant' AND coalesce(len({_NEXT}.tool_calls), 0) = 0",
     f"strlen({_NEXT}.content) > 0 AND NOT {matches(f'{_NEXT}.content', words.SAYS_TROUBLE)}",
 )
-_REFUSES = f"coalesce(m.refusal, '') <> '' OR {matches('m.content', words.REFUSAL)}"
+_REFUSES = f"m.refusal <> '' OR {matches('m.content', words.REFUSAL)}"
 _ASKS_FOR_PERSON = (matches("m.content", words.PERSON_WORD), matches("m.content", words.PERSON))
 _INJECTS = (matches("m.content", words.INJECTION_WORD), matches("m.content", words.INJECTION))
 
@@ -93,7 +65,6 @@ TEXT_SIGNALS = (
         "tool",
         "A tool's result says that the call failed: it begins with an error, or has a field for an error that is not "
         "empty, a failed status, `success: false` or an HTTP status from 400.",
-        messages_where(TOOL, _ERROR),
         pattern=words.ERROR,
         each=(of_roles(TOOL), _ERROR),
     ),
@@ -103,8 +74,7 @@ TEXT_SIGNALS = (
         "model",
         "A tool's result says that the call failed (as in `tool_error`), and the assistant answers next, without "
         "another call and without a word about trouble.",
-        # A lambda that looks into the other messages is dear, so it is kept for conversations with an error.
-        f"CASE WHEN len({messages_where(TOOL, _ERROR)}) > 0 THEN {messages_where(TOOL, _ERROR, *_IGNORED)} END",
+        columns=("messages", "roles"),
         pattern=words.ERROR,
         each=(of_roles(TOOL), _ERROR, *_IGNORED),
     ),
@@ -113,27 +83,25 @@ TEXT_SIGNALS = (
         "reliability",
         "tool",
         "The assistant makes calls, and fewer results of tools than calls follow.",
-        messages_where(
-            "assistant",
-            "len(m.tool_calls) > 0",
-            "coalesce(roles[i + 1], '') NOT IN ('tool', 'function') OR "
-            "coalesce(roles[i + len(m.tool_calls)], '') NOT IN ('tool', 'function')",
-        ),
         columns=("messages", "roles"),
+        each=(
+            of_roles("assistant"),
+            CALLED,
+            f"{_NO_RESULT_AT.format('1')} OR {_NO_RESULT_AT.format('len(m.tool_calls)')}",
+        ),
     ),
     Signal(
         "unknown_tool",
         "reliability",
         "tool",
         "A call names a tool that was not among those offered; nothing where the log does not say which were.",
-        "CASE WHEN tools IS NOT NULL THEN "
-        + messages_where(
-            "assistant",
-            "len(m.tool_calls) > 0",
-            "NOT list_has_all(list_transform(tools, lambda t: t.name), list_transform(m.tool_calls, lambda c: c.name))",
-        )
-        + " END",
-        columns=("messages", "tools"),
+        columns=("messages", "tools", "tool_names"),
+        each=(
+            of_roles("assistant"),
+            CALLED,
+            "tools IS NOT NULL",
+            "list_contains(list_transform(m.tool_calls, lambda c: list_contains(tool_names, c.name)), false)",
+        ),
     ),
     Signal(
         "empty_answer",
@@ -141,16 +109,20 @@ TEXT_SIGNALS = (
         "model",
         "A message of the assistant has neither text nor calls, parts or a refusal, in a log that holds the text of "
         "the user.",
-        f"CASE WHEN list_contains(list_transform(messages, lambda m: {_USER_TEXT}), true) THEN "
-        + messages_where("assistant", _NO_CALLS, _BLANK, "m.content_parts IS NULL AND coalesce(m.refusal, '') = ''")
-        + " END",
+        columns=("messages", "user_spoke"),
+        each=(
+            of_roles("assistant"),
+            _NO_CALLS,
+            _BLANK,
+            "user_spoke",
+            "m.content_parts IS NULL AND coalesce(m.refusal, '') = ''",
+        ),
     ),
     Signal(
         "refusal",
         "quality",
         "guardrail",
         "The assistant declines: the message carries a refusal, or its text uses the words of one.",
-        messages_where("assistant", _REFUSES),
         pattern=words.REFUSAL,
         each=(of_roles("assistant"), _REFUSES),
     ),
@@ -180,17 +152,15 @@ TEXT_SIGNALS = (
         "The user says the same again: at least two telling words, and 60 % of those of the shorter one, stand both in "
         "a message and in the user's message before it (both below 500 characters, with 70 % of their letters in "
         "common, and neither 2.5 times as long as the other); or the user says that it was said before.",
-        f"list_sort(list_distinct(list_concat({messages_where('user', matches('m.content', words.SAYS_AGAIN))}, "
-        f"{_REPHRASED})))",
-        columns=("messages", "user_texts", "user_places"),
+        columns=("messages", *REPEATS),
         pattern=words.SAYS_AGAIN,
+        each=(of_roles("user"), f"list_contains(repeated_places, i) OR {matches('m.content', words.SAYS_AGAIN)}"),
     ),
     Signal(
         "asks_for_person",
         "quality",
         "model",
         "The user asks for a person, or whether there is one, in English or German.",
-        messages_where("user", *_ASKS_FOR_PERSON),
         pattern=words.PERSON,
         each=(of_roles("user"), *_ASKS_FOR_PERSON),
     ),
@@ -199,7 +169,6 @@ TEXT_SIGNALS = (
         "quality",
         "model",
         "The user loses patience: swears, complains about the bot, or shouts in punctuation, in English or German.",
-        messages_where("user", matches("m.content", words.FRUSTRATION)),
         pattern=words.FRUSTRATION,
         each=(of_roles("user"), matches("m.content", words.FRUSTRATION)),
     ),
@@ -219,10 +188,13 @@ TEXT_SIGNALS = (
         "model",
         "The conversation ends with a question of the assistant that the user never answered; whether there is "
         "anything else to do is no such question.",
-        "CASE WHEN messages[-1].role = 'assistant' THEN CASE WHEN "
-        f"{matches('messages[-1].content', '[?？][^?？.!]{0,40}$')} AND NOT "
-        f"{matches('right(messages[-1].content, 160)', words.CLOSING)} THEN [len(messages)] END END",
         pattern=r"[^.!?？\n]*[?？][^?？.!]{0,40}$",
+        each=(
+            of_roles("assistant"),
+            "i = len(messages)",
+            matches("m.content", "[?？][^?？.!]{0,40}$"),
+            f"NOT {matches('right(m.content, 160)', words.CLOSING)}",
+        ),
     ),
     Signal(
         "prompt_injection",
@@ -231,7 +203,6 @@ TEXT_SIGNALS = (
         "Text of the user or of a tool tries to give the model orders: to forget its instructions, to reveal"
         " them, to "
         "play another role, or control tokens of a chat template.",
-        messages_where(("user", *TOOL), *_INJECTS),
         pattern=words.INJECTION,
         each=(of_roles(("user", *TOOL)), *_INJECTS),
     ),

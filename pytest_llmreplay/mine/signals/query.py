@@ -1,0 +1,94 @@
+"""The one query that looks for signals: over the conversations of a log, and over their messages as rows.
+
+DuckDB keeps a compiled pattern for as long as it reads rows, and compiles it anew for every batch of a lambda over
+lists; and it asks a condition on rows only where those that it asked before hold. Text is read once, whatever is
+looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pytest_llmreplay.mine.signals.figures import FIGURES, limits_sql
+from pytest_llmreplay.mine.signals.signal import ROW, Signal
+from pytest_llmreplay.mine.signals.sql import literal
+from pytest_llmreplay.mine.signals.texts import DERIVED
+
+if TYPE_CHECKING:
+    import duckdb
+
+_MESSAGES = "unnest(messages) AS m, unnest(range(1, greatest(len(messages), 1) + 1)) AS i"
+"""Rows of messages and their positions; a conversation without messages has one row too."""
+
+
+def signals_query(connection: duckdb.DuckDBPyConnection, signals: Sequence[Signal], needed: Sequence[str]) -> str:
+    """The query for what shows any of the signals.
+
+    Its columns are the number of the row, the id, the position of the message, one for each signal and the `needed`
+    ones. What concerns a conversation as a whole stands in the row of its first message: there the columns of signals
+    without `each` have what their expression gives, and the needed ones what the log has, if one of the signals that
+    are looked for in Python wants it. The columns of signals with `each` are true where it holds.
+    """
+    names = {signal.name: f"signal_{number}" for number, signal in enumerate(signals)}
+    whole = {names[signal.name]: signal for signal in signals if not signal.each}
+    shows = {name: name if signal.find else f"len({name}) > 0" for name, signal in whole.items()}
+    candidate = " OR ".join(f"coalesce({name}, false)" for name, signal in whole.items() if signal.find)
+    found = [f"(i = 1 AND coalesce({one}, false))" for one in shows.values()]
+    by_message = [signal.each for signal in signals if signal.each]
+    found += [_any_of(by_message)] if by_message else []
+    columns = [ROW, "conversation_id", "i"]
+    columns += [_held(one, signals) if one.each else f"CASE WHEN i = 1 THEN {names[one.name]} END" for one in signals]
+    columns += [f"CASE WHEN i = 1 AND ({candidate}) THEN {column} END" for column in needed]
+    source = _with(log_with_derived(connection, signals), {name: signal.sql for name, signal in whole.items()})
+    rows = _MESSAGES if by_message else "1 AS i"
+    return f"SELECT {', '.join(columns)} FROM (SELECT *, {rows} FROM {source}) WHERE {' OR '.join(found)}"  # noqa: S608 - own expressions are parsed before, the rest are constants
+
+
+def keeps_order(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:
+    """Whether the rows of a query come in the order of the log.
+
+    They do unless there is a join in its plan, as for a filter by numbers of records or by a long list after IN.
+    """
+    plan = connection.execute(f"EXPLAIN {sql}").fetchall()
+    return not any("JOIN" in text.upper() for _, text in plan)
+
+
+def log_with_derived(connection: duckdb.DuckDBPyConnection, signals: Iterable[Signal]) -> str:
+    """The relation `log` with the derived columns that the signals need."""
+    wanted = {column for signal in signals for column in signal.columns}
+    source = "log"
+    for name, sql in DERIVED.items():
+        source = _with(source, {name: sql} if name in wanted else {})
+    return _with(source, {name: _limits(connection, figure) for name, figure in FIGURES.items() if name in wanted})
+
+
+def _with(source: str, columns: Mapping[str, str]) -> str:
+    listed = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+    return f"(SELECT *, {listed} FROM {source})" if listed else source  # noqa: S608
+
+
+def _limits(connection: duckdb.DuckDBPyConnection, figure: str) -> str:
+    limits = connection.execute(limits_sql(figure)).fetchall()
+    entries = ", ".join(f"{literal(model)}: {limit!r}::DOUBLE" for model, limit in limits)
+    return f"MAP {{{entries}}}::MAP(VARCHAR, DOUBLE)"
+
+
+def _any_of(lists: Sequence[tuple[str, ...]]) -> str:
+    """Whether all conditions of any list hold; one with which several lists begin is asked once."""
+    if () in lists:
+        return "true"
+    rests: dict[str, list[tuple[str, ...]]] = {}
+    for first, *rest in lists:
+        rests.setdefault(first, []).append(tuple(rest))
+    return " OR ".join(f"(({first}) AND ({_any_of(rest)}))" for first, rest in rests.items())
+
+
+def _held(signal: Signal, signals: Sequence[Signal]) -> str:
+    """Whether the signal shows at a message where any does; a projection evaluates both sides of an AND."""
+    if len(signals) == 1:
+        return "true"
+    held = "true"
+    for condition in reversed(signal.each):
+        held = f"CASE WHEN {condition} THEN {held} END"
+    return held
