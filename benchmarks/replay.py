@@ -34,7 +34,7 @@ CONCURRENCY = 50
 QUIET = ["-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio"]
 SMALL, MIDDLE, LARGE, HUGE = 200, 2_000, 10_000, 100_000
 PYTEST = [sys.executable, "-m", "pytest"]
-EMPTY_ITEMS = """
+ITEMS = """
 import os, pytest
 
 class Case(pytest.Item):
@@ -43,13 +43,20 @@ class Case(pytest.Item):
 
 class CaseFile(pytest.File):
     def collect(self):
-        for i in range(int(os.environ["BENCH_N"])):
-            yield Case.from_parent(self, name="case-%06d" % i)
+        for name in NAMES:
+            yield Case.from_parent(self, name=name)
 
 def pytest_collect_file(file_path, parent):
     if file_path.suffix == ".cases":
         return CaseFile.from_parent(parent, path=file_path)
 """
+EMPTY_ITEMS = ITEMS.replace("NAMES", 'map("case-%06d".__mod__, range(int(os.environ["BENCH_N"])))')
+# Whoever keeps cases in Parquet pays for a library that reads it.
+FILE = 'pyarrow.parquet.ParquetFile(os.environ["BENCH_GOLDEN"])'
+IDS = f'{FILE}.read(columns=["case_id"], use_threads=False)["case_id"].to_pylist()'
+PARQUET_ITEMS = "import pyarrow.parquet" + ITEMS.replace("NAMES", IDS)
+# How many rounds small sessions get for each round of a large one: what is measured is a fraction of their start-up.
+MORE_ROUNDS = 5
 
 
 @dataclass
@@ -112,11 +119,12 @@ class Benchmark:
 
     def __init__(self, bench: Path, work: Path, urls: tuple[str, str], rounds: int, scale: float) -> None:
         self.bench, self.work, (self.url, self.judge_url), self.rounds, self.scale = bench, work, urls, rounds, scale
-        self.empty = work / "empty"
-        self.empty.mkdir()
-        (self.empty / "conftest.py").write_text(EMPTY_ITEMS)
-        (self.empty / "x.cases").write_text("")
-        (self.empty / "pytest.ini").write_text("[pytest]\n")
+        for name, conftest in (("empty", EMPTY_ITEMS), ("ids", PARQUET_ITEMS)):
+            folder = work / name
+            folder.mkdir()
+            (folder / "conftest.py").write_text(conftest)
+            (folder / "x.cases").write_text("")
+            (folder / "pytest.ini").write_text("[pytest]\n")
 
     @cache  # noqa: B019 (lives as long as the program)
     def project(self, kind: str, n: int) -> Project:
@@ -142,7 +150,11 @@ class Benchmark:
 
     def empty_items(self, project: Project, *extra: str) -> Measured:
         expected = "" if "--collect-only" in extra else f"{project.n} passed"
-        return self.measured([*PYTEST, *QUIET, ".", *extra], project, expected, self.empty)
+        return self.measured([*PYTEST, *QUIET, ".", *extra], project, expected, self.work / "empty")
+
+    def empty_items_with_ids(self, project: Project, *extra: str) -> Measured:
+        """Empty items with the ids of the project's golden file."""
+        return self.measured([*PYTEST, *QUIET, ".", *extra], project, f"x.cases: {project.n}", self.work / "ids")
 
     def side_by_side(self, *measure: Callable[[], Measured], rounds: int | None = None) -> list[Measured]:
         """The medians of what is measured in turns, after a round that warms caches up."""
@@ -153,6 +165,7 @@ class Benchmark:
     def measured(self, command: list[str], project: Project, expected: str, folder: Path) -> Measured:
         environ = {
             **os.environ, "BENCH_N": str(project.n), "BENCH_C": str(CONCURRENCY), "BENCH_URL": self.url,
+            "BENCH_GOLDEN": str(project.folder / "golden" / "bench.parquet"),
             "BENCH_CASES": str(project.folder / "cases.jsonl"), "BENCH_TOOLS": str(project.folder / "tools.json"),
             # litellm's own loop would wait for the network otherwise.
             "LITELLM_LOCAL_MODEL_COST_MAP": "True", "OPENAI_API_KEY": "sk-mock",
@@ -239,20 +252,24 @@ def collect(benchmark: Benchmark) -> list[Figure]:
     figures = []
     for n in (LARGE, HUGE):
         project = benchmark.project("recorded" if n == HUGE else "live", n)
-        empty, session = benchmark.side_by_side(
+        empty, with_ids, session = benchmark.side_by_side(
             lambda project=project: benchmark.empty_items(project, "--collect-only", "-qq"),
+            lambda project=project: benchmark.empty_items_with_ids(project, "--collect-only", "-qq"),
             lambda project=project: benchmark.session(project, "direct", "--collect-only", "-qq"),
         )
-        name = f"collecting {project.n} cases, over empty pytest items"
-        figures.append(Figure(f"{name}: CPU", 1.3, session.cpu / empty.cpu, "x"))
-        figures.append(Figure(f"{name}: memory", 1.5, session.rss / empty.rss, "x"))
+        for floor, items in ((empty, "empty pytest items"), (with_ids, "the same with ids read from the file")):
+            name = f"collecting {project.n} cases, over {items}"
+            figures.append(Figure(f"{name}: CPU", 1.3, session.cpu / floor.cpu, "x"))
+            figures.append(Figure(f"{name}: memory", 1.5, session.rss / floor.rss, "x"))
     return figures
 
 
 def flat(benchmark: Benchmark) -> list[Figure]:
     """CPU a case, beyond what a session of one case takes."""
     one, small, large = (benchmark.project("recorded", n) for n in (1, SMALL, LARGE))
-    base, few, many = benchmark.side_by_side(*(lambda p=p: benchmark.recorded(p) for p in (one, small, large)))
+    rounds = [*MORE_ROUNDS * [one, small], large]
+    *runs, many = benchmark.side_by_side(*(lambda p=p: benchmark.recorded(p) for p in rounds))
+    base, few = median(runs[::2]), median(runs[1::2])
     cost_few, cost_many = ((run.cpu - base.cpu) / p.n for run, p in ((few, small), (many, large)))
     name = f"recorded: CPU a case with {large.n} cases over {small.n}, start-up left out"
     return [Figure(name, 1.1, cost_many / cost_few, "x")]

@@ -73,7 +73,7 @@ def _golden(project: Project) -> Iterator[tuple[str, str]]:
         except UserError as error:
             yield project.relative(path), str(error)
             continue
-        counts = Counter(e.status if isinstance(e, CaseEntry) else "bad row" for e in entries)
+        counts = Counter(e.labels.status if isinstance(e, CaseEntry) else "bad row" for e in entries)
         yield project.relative(path), ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
 
 

@@ -234,7 +234,7 @@ def _cases_of(project: Project, suite: str) -> Iterator[Case]:
     from pytest_llmreplay.store.cases import BadCase, CaseEntry, CaseFile, golden_files, read_index
 
     for path in golden_files([path for path in project.golden if path.exists()]):
-        rows = [e.row for e in read_index(path) if isinstance(e, CaseEntry) and e.suite == suite]
+        rows = [e.row for e in read_index(path) if isinstance(e, CaseEntry) and e.labels.suite == suite]
         file = CaseFile(path)
         for row in rows:
             try:

@@ -85,11 +85,12 @@ class ReplayHooks:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Ask for the gravest first where they are replayed first; what a test asks for jumps the queue."""
+        if not any(map(planned_trial, items)) or not self.session.settings.critical_first:
+            return
         planned = [(place, item, trial) for place, item in enumerate(items) if (trial := planned_trial(item))]
-        if planned and self.session.settings.critical_first:
-            gravest = sorted(planned, key=lambda each: gravity(each[2]))
-            for (place, _, _), (_, item, _) in zip(planned, gravest, strict=True):
-                items[place] = item
+        gravest = sorted(planned, key=lambda each: gravity(each[2]))
+        for (place, _, _), (_, item, _) in zip(planned, gravest, strict=True):
+            items[place] = item
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Start replaying what was selected."""
@@ -269,7 +270,7 @@ def parametrize(metafunc: pytest.Metafunc, fixture: str) -> None:
     parameters = [
         pytest.param(
             trial, id=f"{trial.case_id}-{trial.variant}-{trial.trial}",
-            marks=case_mark(trial.entry.severity, trial.entry.status, trial.variant),
+            marks=case_mark(trial.labels.severity, trial.labels.status, trial.variant),
         )
         for trial in planned
     ]  # fmt: skip

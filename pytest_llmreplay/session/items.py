@@ -49,9 +49,9 @@ class GoldenFile(pytest.File):
                 name = f"row-{planned.row + 1}"
                 yield BadRowItem.from_parent(self, name=name, bad_row=planned)
             else:
+                name = planned.item_id
                 # Spelled out, since pytest takes what stands in brackets in an id for parameters.
-                node_id = f"{self.nodeid}::{planned.item_id}"
-                yield GoldenItem.from_parent(self, name=planned.item_id, nodeid=node_id, planned=planned)
+                yield GoldenItem.from_parent(self, name=name, nodeid=f"{self.nodeid}::{name}", planned=planned)
 
 
 class GoldenItem(pytest.Item):
@@ -62,10 +62,10 @@ class GoldenItem(pytest.Item):
         self.planned = planned
         self.trial: Trial | None = None
         self.keywords_reported: Mapping[str, Any] | None = None
-        entry = planned.entry
-        self.add_marker(case_mark(entry.severity, entry.status, planned.variant))
-        if entry.tags:
-            self.extra_keyword_matches.update(entry.tags)
+        labels = planned.labels
+        self.add_marker(case_mark(labels.severity, labels.status, planned.variant))
+        if labels.tags:
+            self.extra_keyword_matches.update(labels.tags)
 
     @property
     def replay_session(self) -> ReplaySession:

@@ -55,7 +55,7 @@ class KeptOutcomes:
     def __len__(self) -> int:
         return len(self._run) + sum(trial_id not in self._run for trial_id in self._unwritten)
 
-    def __contains__(self, trial_id: object) -> bool:
+    def __contains__(self, trial_id: TrialId) -> bool:
         return trial_id in self._run or trial_id in self._unwritten
 
     def add(self, outcome: Outcome) -> Outcome:

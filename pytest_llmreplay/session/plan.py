@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import get_args
 
 from pytest_llmreplay.model.case import Severity
-from pytest_llmreplay.store.cases import CaseEntry
+from pytest_llmreplay.store.cases import CaseLabels
 
 _FIRST_CONFIRMING = 1_000_001
 _SEVERITIES = get_args(Severity)
@@ -16,7 +16,7 @@ _SEVERITIES = get_args(Severity)
 class PlannedTrial:
     """One trial to run.
 
-    `file` is the suite's path from the project's root, `entry` the flat columns of the case. A trial that only
+    `file` is the suite's path from the project's root, `row` the place of the case in it, from 0. A trial that only
     `confirms` a red one is not among the outcomes of the run.
     """
 
@@ -24,7 +24,8 @@ class PlannedTrial:
     case_id: str
     variant: str
     trial: int
-    entry: CaseEntry = field(compare=False, repr=False)
+    labels: CaseLabels = field(compare=False, repr=False)
+    row: int = field(compare=False, repr=False)
     confirms: bool = False
 
     @property
@@ -39,5 +40,5 @@ class PlannedTrial:
 
 def gravity(trial: PlannedTrial) -> int:
     """The place of a trial where the gravest go first, from 0."""
-    severity = trial.entry.severity
+    severity = trial.labels.severity
     return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)

@@ -55,13 +55,13 @@ def plan_text(planned: Sequence[PlannedTrial], session: ReplaySession) -> str:
     for trial in dict.fromkeys(planned):
         file = files.setdefault(trial.file, CaseFile(session.settings.root / trial.file))
         variant = session.variants[trial.variant]
-        case = file.load(trial.entry.row)
-        calls = _add(estimates[trial.variant, trial.entry.severity or "-"], case, variant, unpriced)
+        case = file.load(trial.row)
+        calls = _add(estimates[trial.variant, trial.labels.severity or "-"], case, variant, unpriced)
         concurrency = getattr(variant.target, "max_concurrency", 1)
         minutes[trial.variant] += calls * _SECONDS_A_CALL / concurrency / 60
         rubric = judge.rubric_to_ask(case, trial.file) if "rubric" in case.expect else None
         if rubric is not None and judge.power.judge is not None:
-            estimate = estimates[f"{trial.variant}, judge", trial.entry.severity or "-"]
+            estimate = estimates[f"{trial.variant}, judge", trial.labels.severity or "-"]
             calls = _add_verdict(estimate, case, rubric, judge.power.judge, unpriced)
             minutes["judge"] += calls * _SECONDS_A_CALL / judge.power.judge.target.max_concurrency / 60
     rows = [

@@ -57,11 +57,11 @@ class ReplaySession:
         entries = read_index(path)
         yield from (entry for entry in entries if isinstance(entry, BadRow))
         names = sorted(self.variants)
-        cases = [entry for entry in entries if isinstance(entry, CaseEntry) and entry.status in RUNNING_STATUSES]
+        cases = [entry for entry in entries if isinstance(entry, CaseEntry) and entry.labels.status in RUNNING_STATUSES]
         for entry in sorted(cases, key=lambda entry: entry.case_id):
             for variant in names:
                 for trial in range(1, self.trials_of(variant) + 1):
-                    yield PlannedTrial(file, entry.case_id, variant, trial, entry)
+                    yield PlannedTrial(file, entry.case_id, variant, trial, entry.labels, entry.row)
 
     def trials_of(self, variant: str) -> int:
         """How many trials a variant has; a log without a column that numbers them holds one answer to each case."""
@@ -111,7 +111,7 @@ class ReplaySession:
 
     def verdict(self, planned: PlannedTrial, status: str) -> ItemVerdict:
         """What pytest shows for a trial with this outcome."""
-        entry = planned.entry
+        labels = planned.labels
         return item_verdict(
-            kind=entry.kind, case_status=entry.status, status=status, baseline=self.is_baseline(planned.variant)
+            kind=labels.kind, case_status=labels.status, status=status, baseline=self.is_baseline(planned.variant)
         )

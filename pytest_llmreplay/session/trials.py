@@ -128,12 +128,12 @@ class TrialRunner:
         if known is None or not self._judge.stands(known, judged):
             return None
         self.unchanged += measured is None
-        entry = planned.entry
+        labels = planned.labels
         return replace(
             known,
             variant=planned.variant,
-            kind=entry.kind,
-            case_status=entry.status,
+            kind=labels.kind,
+            case_status=labels.status,
             live_share=0.0,
             judge_live_calls=0,
         )
@@ -142,7 +142,7 @@ class TrialRunner:
         file = self._files.get(planned.file)
         if file is None:
             file = self._files[planned.file] = CaseFile(self._root / planned.file)
-        return file.load(planned.entry.row)
+        return file.load(planned.row)
 
     def _checked(self, planned: PlannedTrial, case: Case, expectation: Expectation, trajectory: Trajectory) -> Outcome:
         variant = self._variants[planned.variant]
@@ -175,20 +175,20 @@ class TrialRunner:
         return self._outcome(planned, case, status, reasons=(Reason("replay", code, hidden(str(why))),))
 
     def _outcome(self, planned: PlannedTrial, case: Case | None, status: OutcomeStatus, **measured: Any) -> Outcome:
-        entry = planned.entry
+        labels = planned.labels
         return Outcome(
             case_id=planned.case_id,
             variant=planned.variant,
             trial=planned.trial,
             status=status,
-            suite=entry.suite,
-            kind=entry.kind,
-            case_status=entry.status,
-            severity=entry.severity,
-            failure_category=entry.failure_category,
-            failure_stage=entry.failure_stage,
-            intent=entry.intent,
-            tags=entry.tags,
+            suite=labels.suite,
+            kind=labels.kind,
+            case_status=labels.status,
+            severity=labels.severity,
+            failure_category=labels.failure_category,
+            failure_stage=labels.failure_stage,
+            intent=labels.intent,
+            tags=labels.tags,
             weight=case.weight if case else 1.0,
             case_file=planned.file,
             case_digest=case.content_digest if case else "",

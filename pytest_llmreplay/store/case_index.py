@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +18,20 @@ from pytest_llmreplay.store.utf8 import restored
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FLAT_COLUMNS = ("case_id", "suite", *WORDS, "intent", "tags")
+_BATCH_ROWS = 8192
+
+
+class CaseLabels(NamedTuple):
+    """What a case is filed under; cases that are filed alike share one."""
+
+    suite: str
+    kind: str
+    status: str
+    severity: str | None
+    failure_category: str | None
+    failure_stage: str | None
+    intent: str | None
+    tags: tuple[str, ...]
 
 
 class CaseEntry(NamedTuple):
@@ -27,15 +41,11 @@ class CaseEntry(NamedTuple):
     """
 
     case_id: str
-    suite: str
-    kind: str
-    status: str
-    severity: str | None
-    failure_category: str | None
-    failure_stage: str | None
-    intent: str | None
-    tags: tuple[str, ...]
+    labels: CaseLabels
     row: int
+
+
+FLAT_COLUMNS = ("case_id", *CaseLabels._fields)
 
 
 class BadRow(NamedTuple):
@@ -47,46 +57,55 @@ class BadRow(NamedTuple):
     case_id: str | None = None
 
 
-def read_index(path: Path) -> list[CaseEntry | BadRow]:
+def read_index(path: Path) -> Sequence[CaseEntry | BadRow]:
     """The flat columns of every row, in the order of the file; a row that is not usable is a `BadRow`.
 
     Raises:
         UserError: the file cannot be read, lacks a column, or was written by a newer version.
     """
     file = open_cases(path)
+    present = [name for name in FLAT_COLUMNS if name in file.schema_arrow.names]
+    entries: list[CaseEntry] = []
+    distinct: dict[str, set[Any]] = {name: set() for name in FLAT_COLUMNS}
+    shared, labels_of = cache(restored), cache(CaseLabels)
     with reading(path):
-        table = file.read(columns=[n for n in FLAT_COLUMNS if n in file.schema_arrow.names], use_threads=False)
-        columns = {name: _column(path, table, name) for name in FLAT_COLUMNS}
-        rows = range(table.num_rows)
-    del table
+        for batch in file.iter_batches(_BATCH_ROWS, columns=present, use_threads=False):
+            columns = [_column(path, batch, name, restored if name == "case_id" else shared) for name in FLAT_COLUMNS]
+            for values, column in zip(distinct.values(), columns, strict=True):
+                values.update(column)
+            rows = range(len(entries), len(entries) + batch.num_rows)
+            labels = map(labels_of, *columns[1:])
+            entries.extend(map(CaseEntry, columns[0], labels, rows))
     release_unused()
-    entries: list[CaseEntry | BadRow] = list(map(CaseEntry._make, zip(*columns.values(), rows, strict=True)))
-    if not _all_good(columns):
-        return _with_bad_rows(columns, entries)
-    return entries
+    return entries if _all_good(distinct, len(entries)) else _with_bad_rows(entries)
 
 
-def _column(path: Path, table: pa.Table, name: str) -> list[Any]:
+def _column(path: Path, batch: pa.RecordBatch, name: str, text_of: Callable[[Any], Any]) -> list[Any]:
     import pyarrow as pa
 
-    if name not in table.column_names:
-        return [() if name == "tags" else None] * table.num_rows
-    column = table.column(name)
-    try:
-        plain = column.cast(pa.list_(pa.string()) if name == "tags" else pa.string()).combine_chunks()
-    except pa.ArrowException:
-        plain = None
-    if plain is None or pa.types.is_primitive(column.type):
-        raise UserError(f"the column {name} holds {column.type}, not text", file=str(path))
-    if name == "tags":
-        return _tags(plain)
-    return _texts(plain) if name == "case_id" else _few_texts(plain)
+    if name not in batch.schema.names:
+        return [() if name == "tags" else None] * batch.num_rows
+    column = batch.column(name)
+    wanted = pa.list_(pa.string()) if name == "tags" else pa.string()
+    # Casting loads Arrow's kernels: 25 ms and 8 MB that files of our own make do without.
+    if not column.type.equals(wanted):
+        column = _cast(path, column, name, wanted)
+    return _tags(column, text_of) if name == "tags" else _texts(column, text_of)
 
 
-def _texts(column: pa.Array) -> list[Any]:
+def _cast(path: Path, column: pa.Array, name: str, wanted: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+
+    with contextlib.suppress(pa.ArrowException):
+        if not pa.types.is_primitive(column.type):
+            return column.cast(wanted)
+    raise UserError(f"the column {name} holds {column.type}, not text", file=str(path))
+
+
+def _texts(column: pa.Array, text_of: Callable[[Any], Any]) -> list[Any]:
     """The texts of a column; bytes where one is not UTF-8."""
     try:
-        return [restored(value) for value in column.to_pylist()]
+        return list(map(text_of, column.to_pylist()))
     except UnicodeDecodeError:
         return [_text(value) for value in column]
 
@@ -98,42 +117,31 @@ def _text(value: pa.Scalar) -> Any:
         return value.as_buffer().to_pybytes()
 
 
-def _few_texts(column: pa.Array) -> list[Any]:
-    """The texts of a column in which few distinct ones repeat, each made once."""
-    encoded = column.dictionary_encode()
-    texts = [sys.intern(word) if isinstance(word, str) else word for word in _texts(encoded.dictionary)]
-    texts.append(None)  # index -1 stands for null
-    return list(map(texts.__getitem__, encoded.indices.fill_null(-1).to_pylist()))
-
-
-def _tags(lists: pa.ListArray) -> list[tuple[str, ...]]:
-    values = _few_texts(lists.values)
-    offsets = lists.offsets.to_pylist()
+def _tags(lists: pa.ListArray, text_of: Callable[[Any], Any]) -> list[tuple[str, ...]]:
+    values = _texts(lists.values, text_of)
     seen: dict[tuple[Any, ...], tuple[str, ...]] = {}
-    rows = (tuple(values[start:stop]) for start, stop in pairwise(offsets))
+    rows = (tuple(values[start:stop]) for start, stop in pairwise(lists.offsets.to_pylist()))
     return [seen.setdefault(row, row) for row in rows]
 
 
-def _all_good(columns: Mapping[str, list[Any]]) -> bool:
-    ids = set(columns["case_id"])
-    if len(ids) != len(columns["case_id"]) or not all(isinstance(i, str) and i for i in ids):
+def _all_good(distinct: Mapping[str, Collection[Any]], rows: int) -> bool:
+    ids = distinct["case_id"]
+    if len(ids) != rows or not all(isinstance(i, str) and i for i in ids):
         return False
-    if not all(isinstance(value, str) and value for value in set(columns["suite"])):
+    if not all(isinstance(value, str) and value for value in distinct["suite"]):
         return False
-    if not all(isinstance(tag, str) for tags in set(columns["tags"]) for tag in tags):
+    if not all(isinstance(tag, str) for tags in distinct["tags"] for tag in tags):
         return False
     optional = ("severity", "failure_category", "failure_stage")
-    words = all(set(columns[n]) <= {*WORDS[n], *([None] if n in optional else [])} for n in WORDS)
-    return words and all(value is None or isinstance(value, str) for value in set(columns["intent"]))
+    words = all({*WORDS[n], *([None] if n in optional else [])}.issuperset(distinct[n]) for n in WORDS)
+    return words and all(value is None or isinstance(value, str) for value in distinct["intent"])
 
 
-def _with_bad_rows(
-    columns: Mapping[str, Sequence[Any]], entries: Sequence[CaseEntry | BadRow]
-) -> list[CaseEntry | BadRow]:
+def _with_bad_rows(entries: Iterable[CaseEntry]) -> list[CaseEntry | BadRow]:
     checked: list[CaseEntry | BadRow] = []
     first_rows: dict[str, int] = {}
     for row, entry in enumerate(entries):
-        plain = {name: column[row] for name, column in columns.items()}
+        plain = {"case_id": entry.case_id, **entry.labels._asdict()}
         try:
             _look_at(plain, row, first_rows)
             checked.append(entry)

@@ -1,7 +1,7 @@
 """Golden cases in Parquet: the door to this part of the store."""
 
 from pytest_llmreplay.store.case_files import golden_files, is_case_file
-from pytest_llmreplay.store.case_index import BadRow, CaseEntry, read_index
+from pytest_llmreplay.store.case_index import BadRow, CaseEntry, CaseLabels, read_index
 from pytest_llmreplay.store.case_read import BadCase, CaseFile, find_case, read_cases
 from pytest_llmreplay.store.case_schema import case_schema
 from pytest_llmreplay.store.case_write import rewrite_cases, write_cases
@@ -11,6 +11,7 @@ __all__ = [
     "BadRow",
     "CaseEntry",
     "CaseFile",
+    "CaseLabels",
     "case_schema",
     "find_case",
     "golden_files",

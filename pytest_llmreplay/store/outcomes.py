@@ -24,7 +24,8 @@ OUTCOMES_VERSION = 1
 NEEDED = ("case_id", "variant", "trial", "status")
 """The fields that no outcome can do without."""
 
-_ROW_GROUP_ROWS = 4096
+# A run is sealed when its process is largest, and a row group is written from memory.
+_ROW_GROUP_ROWS = 2048
 # Rows as Python objects take many times the memory of the table that is made of them.
 _BATCH_ROWS = 256
 _FIELDS = tuple(Outcome.__dataclass_fields__)
@@ -149,7 +150,7 @@ def read_outcomes(path: Path) -> list[Outcome]:
 
 
 def read_outcome_records(path: Path, columns: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
-    """The outcomes in a Parquet file as records, read a row group at a time.
+    """The outcomes in a Parquet file as records, read a few at a time.
 
     Args:
         path: the file.
@@ -158,6 +159,8 @@ def read_outcome_records(path: Path, columns: Collection[str] | None = None) -> 
     Raises:
         UserError: the file cannot be read or holds something else.
     """
+    import pyarrow as pa
+
     file = open_parquet(path)
     metadata = file.metadata.metadata or {}
     if metadata.get(KIND_KEY) != OUTCOMES:
@@ -170,11 +173,10 @@ def read_outcome_records(path: Path, columns: Collection[str] | None = None) -> 
             fix="upgrade pytest-llmreplay to read it",
         )
     wanted = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
-    for number in range(file.metadata.num_row_groups):
-        with reading(path):
-            rows = plain_rows(file.read_row_group(number, columns=wanted, use_threads=False))
-        for row in rows:
-            yield {**row, "diagnostics": dict(row.get("diagnostics") or ())}
+    with reading(path):
+        for batch in file.iter_batches(_BATCH_ROWS, columns=wanted, use_threads=False):
+            for row in plain_rows(pa.Table.from_batches([batch])):
+                yield {**row, "diagnostics": dict(row.get("diagnostics") or ())}
 
 
 def _plain(noun: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import os
 import threading
@@ -16,6 +15,7 @@ from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.providers.credentials import clean_text
 from pytest_llmreplay.store.atomic import writing
 from pytest_llmreplay.store.journal import Journal, JournalInUse, record_at, sound_records
+from pytest_llmreplay.store.key_places import KeyPlaces
 from pytest_llmreplay.store.locks import folder_lock
 from pytest_llmreplay.store.nearest import NearestIndex
 from pytest_llmreplay.store.recording_files import PartReader, RecordingEntry, as_record, read_columns, write_recordings
@@ -60,7 +60,7 @@ class RecordingStore:
         self._lock = threading.RLock()
         self._reader = PartReader()
         self._sources: list[Path | int] = []  # a part file, or the descriptor of an open journal
-        self._index: dict[bytes, int] | None = None
+        self._index: KeyPlaces | None = None
         self._had_any: bool | None = None
         self._nearest: NearestIndex | None = None
         self._journal: Journal | None = None
@@ -118,7 +118,7 @@ class RecordingStore:
         with self._lock:
             places, _ = self._looking_again(self._places), self.had_any
             offset = self._own_journal().append(record)
-            places[_short(key)] = self._journal_source << _ROW_BITS | offset
+            places[key] = self._journal_source << _ROW_BITS | offset
 
     def nearest(self, request: Mapping[str, Any]) -> str | None:
         """In a few words: the recording most like this request, and what differs; None when there is none.
@@ -211,16 +211,13 @@ class RecordingStore:
             self._journal_source = self._add_source(os.open(self._journal.path, os.O_RDONLY))
         return self._journal
 
-    def _places(self) -> dict[bytes, int]:
+    def _places(self) -> KeyPlaces:
         if self._index is None:
-            index: dict[bytes, int] = {}
             try:
-                for path in [*self._cassette_files(), *self._own_files(PART, JOURNAL)]:
-                    (self._index_part if path.suffix == PART else self._index_journal)(path, index)
+                self._index = KeyPlaces(self._keys())
             except BaseException:
                 self._forget()
                 raise
-            self._index = index
         return self._index
 
     def _looking_again(self, look: Callable[[], _T]) -> _T:
@@ -231,14 +228,17 @@ class RecordingStore:
             self._forget()
             return look()
 
-    def _index_part(self, path: Path, index: dict[bytes, int]) -> None:
-        place = self._add_source(path) << _ROW_BITS
-        for rows in read_columns(path, ["key"]):
-            for row in rows:
-                index[_short(row["key"])] = place
-                place += 1
+    def _keys(self) -> Iterator[tuple[str, int]]:
+        """Every key and its place, the oldest first."""
+        for path in [*self._cassette_files(), *self._own_files(PART, JOURNAL)]:
+            yield from self._keys_of_part(path) if path.suffix == PART else self._keys_of_journal(path)
 
-    def _index_journal(self, path: Path, index: dict[bytes, int]) -> None:
+    def _keys_of_part(self, path: Path) -> Iterator[tuple[str, int]]:
+        place = self._add_source(path) << _ROW_BITS
+        rows = itertools.chain.from_iterable(read_columns(path, ["key"]))
+        yield from ((row["key"], number) for number, row in enumerate(rows, start=place))
+
+    def _keys_of_journal(self, path: Path) -> Iterator[tuple[str, int]]:
         own = self._journal is not None and path == self._journal.path
         try:
             descriptor = os.open(path, os.O_RDONLY)
@@ -250,14 +250,14 @@ class RecordingStore:
         with os.fdopen(os.dup(descriptor), "rb") as file:
             file.seek(0)
             for offset, record in sound_records(file, path, self._on_notice):
-                index[_short(str(record.get("key")))] = source << _ROW_BITS | offset
+                yield str(record.get("key")), source << _ROW_BITS | offset
 
     def _add_source(self, source: Path | int) -> int:
         self._sources.append(source)
         return len(self._sources) - 1
 
     def _response(self, key: str) -> Mapping[str, Any] | None:
-        place = self._places().get(_short(key))
+        place = self._places().get(key)
         if place is None:
             return None
         source = self._sources[place >> _ROW_BITS]
@@ -287,9 +287,9 @@ class RecordingStore:
             if isinstance(source, Path):
                 all_rows = itertools.chain.from_iterable(read_columns(source, columns))
                 rows = enumerate(all_rows, start=number << _ROW_BITS)
-                yield from ((place, row) for place, row in rows if index.get(_short(row["key"])) == place)
+                yield from ((place, row) for place, row in rows if index.get(row["key"]) == place)
             else:
-                places = [place for place in index.values() if place >> _ROW_BITS == number]
+                places = sorted(place for place in index if place >> _ROW_BITS == number)
                 yield from ((place, self._record(place)) for place in places)
 
     def _own_files(self, *suffixes: str) -> list[Path]:
@@ -309,8 +309,3 @@ class RecordingStore:
                 os.close(source)
         self._sources, self._index, self._nearest = [], None, None
         self._reader.close()
-
-
-def _short(key: str) -> bytes:
-    """Enough of a key to tell 100,000 apart in little memory; the whole key is compared when one is found."""
-    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()

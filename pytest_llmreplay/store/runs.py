@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+from array import array
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,7 +49,9 @@ class Run:
         self._journal = journal
         self._on_notice = on_notice
         self._is_new = is_new
-        self._places: dict[TrialId, int] = {}
+        self._places = array("Q")  # in the order in which trials came
+        # By variant and trial, then by case, since a tuple for each trial would take half as much memory again.
+        self._numbers: defaultdict[tuple[str, int], dict[str, int]] = defaultdict(dict)
 
     def __enter__(self) -> Self:
         return self
@@ -74,20 +78,21 @@ class Run:
             UserError: the disk is full or failed.
         """
         places = self._journal.append_all(map(outcome_to_record, outcomes))
-        self._places.update(zip((outcome.trial_id for outcome in outcomes), places, strict=True))
+        for outcome, place in zip(outcomes, places, strict=True):
+            self._remember(outcome, place)
 
     def __len__(self) -> int:
         """How many trials have an outcome that was added here."""
         return len(self._places)
 
-    def __contains__(self, trial_id: object) -> bool:
+    def __contains__(self, trial_id: TrialId) -> bool:
         """Whether an outcome of this trial was added here."""
-        return trial_id in self._places
+        return self._number(trial_id) is not None
 
     def outcome(self, trial_id: TrialId) -> Outcome | None:
         """The latest outcome of a trial that was added here, while the run is not sealed; None when there is none."""
-        place = self._places.get(trial_id)
-        record = None if place is None or self.sealed else self._journal.read_at(place)
+        number = self._number(trial_id)
+        record = None if number is None or self.sealed else self._journal.read_at(self._places[number])
         return None if record is None else outcome_from_record(record)
 
     def outcomes(self, columns: Collection[str] | None = None) -> Iterator[Outcome]:
@@ -105,7 +110,7 @@ class Run:
             return
         wanted = None if columns is None else {*columns, *NEEDED}
         for record in read_outcome_records(self.folder / SEALED, wanted):
-            if trial_id_of(record) in self._places:
+            if trial_id_of(record) in self:
                 yield outcome_from_record(record)
 
     def seal(self, info: Mapping[str, Any] | None = None) -> None:
@@ -130,8 +135,19 @@ class Run:
         """Let the run go without sealing it; the next command does."""
         self._journal.close()
 
+    def _remember(self, outcome: Outcome, place: int) -> None:
+        number = self._numbers[outcome.variant, outcome.trial].setdefault(outcome.case_id, len(self._places))
+        if number < len(self._places):
+            self._places[number] = place
+        else:
+            self._places.append(place)
+
+    def _number(self, trial_id: TrialId) -> int | None:
+        case_id, variant, trial = trial_id
+        return self._numbers.get((variant, trial), {}).get(case_id)
+
     def _own_records(self) -> Iterator[dict[str, Any]]:
-        for place in self._places.values():
+        for place in self._places:
             record = self._journal.read_at(place)
             if record is None:
                 self._on_notice(f"{self._journal.path}: a record is damaged and is left out; the others are read")

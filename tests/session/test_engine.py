@@ -10,7 +10,7 @@ from pytest_llmreplay.session.plan import PlannedTrial
 
 
 def planned(count):
-    return [PlannedTrial("golden/x.parquet", f"c-{i:03}", "v", 1, entry=None) for i in range(count)]
+    return [PlannedTrial("golden/x.parquet", f"c-{i:03}", "v", 1, labels=None, row=i) for i in range(count)]
 
 
 class Bench:

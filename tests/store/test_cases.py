@@ -13,6 +13,7 @@ from pytest_llmreplay.store.cases import (
     BadRow,
     CaseEntry,
     CaseFile,
+    CaseLabels,
     case_schema,
     find_case,
     golden_files,
@@ -126,16 +127,19 @@ def test_the_index_holds_the_flat_columns(golden, case):
     write_cases(golden, [case, *(small(n) for n in range(300))])
     entries = read_index(golden)
     assert entries[0] == CaseEntry(
-        case.case_id, "support", "incident", "open", "high", "quality", "tool", "human", ("v1", "naïve"), 0
+        case.case_id,
+        CaseLabels("support", "incident", "open", "high", "quality", "tool", "human", ("v1", "naïve")),
+        0,
     )
-    assert entries[300] == CaseEntry("c299", "s", "control", "fixed", None, None, None, None, (), 300)
+    assert entries[300] == CaseEntry("c299", CaseLabels("s", "control", "fixed", None, None, None, None, ()), 300)
 
 
 def test_odd_text_survives_in_the_index(golden):
     odd = small(1, case_id="c\ud83d\ufdd0", suite="\udfff", intent="", tags=("\ud800", ""))
     write_cases(golden, [odd, small(2)])
     entry = read_index(golden)[0]
-    assert (entry.case_id, entry.suite, entry.intent, entry.tags) == (odd.case_id, odd.suite, odd.intent, odd.tags)
+    labels = entry.labels
+    assert (entry.case_id, labels.suite, labels.intent, labels.tags) == (odd.case_id, odd.suite, odd.intent, odd.tags)
     assert CaseFile(golden).load(0) == odd
 
 
@@ -210,7 +214,7 @@ def test_columns_of_other_makes_are_read(golden):
     spoil(golden, "case_id", pa.array(["c0", "c1"], pa.large_string()))
     spoil(golden, "tags", pa.array([["x"], None], pa.large_list(pa.large_string())))
     spoil(golden, "kind", pa.array(["control", "control"]).dictionary_encode())
-    assert [(e.case_id, e.tags, e.kind) for e in read_index(golden)] == [
+    assert [(e.case_id, e.labels.tags, e.labels.kind) for e in read_index(golden)] == [
         ("c0", ("x",), "control"),
         ("c1", (), "control"),
     ]
@@ -234,7 +238,7 @@ def test_a_missing_column_is_one_sentence(golden):
 def test_optional_columns_may_be_missing(golden):
     write_cases(golden, [small(0)])
     pq.write_table(pq.read_table(golden).drop_columns(["tags", "severity", "vars", "provenance"]), golden)
-    assert read_index(golden)[0].tags == ()
+    assert read_index(golden)[0].labels.tags == ()
     assert read_cases(golden) == [small(0)]
 
 

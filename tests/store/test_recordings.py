@@ -367,7 +367,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
 
 
 def test_the_short_key_is_not_trusted(open_store, monkeypatch):
-    monkeypatch.setattr("pytest_llmreplay.store.recordings._short", lambda key: b"same")
+    monkeypatch.setattr("pytest_llmreplay.store.key_places._digest", lambda key: 7)
     store = open_store()
     add(store, 1)
     assert store.find("k1") == {"text": "hello 1"}
