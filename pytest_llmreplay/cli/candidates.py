@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -86,7 +85,7 @@ class Search:
         from pytest_llmreplay.mine.search import search_like, search_like_trace
         from pytest_llmreplay.mine.turns import user_turns
 
-        turns = user_turns(self.table.files, self.caches)
+        turns = user_turns(self.table.files, self.caches, self.display.reading_turns)
         if asked.signals or asked.where is not None:
             trace = [asked.like_trace] if asked.like_trace is not None else []
             turns = turns.of_conversations([*self._ids(asked), *trace])
@@ -105,7 +104,7 @@ class Search:
     def _by_signals(self, asked: Asked, counted: Counted) -> list[Finding]:
         from pytest_llmreplay.mine.finding import best_shown, by_signals
 
-        with self._polling("looking for signals"):
+        with self.display.scanning("looking for signals", self.table):
             met = self._scan(self.table, asked.signals)
             best = best_shown(met, len(set(asked.signals)), asked.limit, counted)
         scores = {shown.row: score for score, shown in best}
@@ -119,7 +118,8 @@ class Search:
     def _by_expression(self, asked: Asked, counted: Counted) -> list[Finding]:
         from pytest_llmreplay.mine.finding import by_expression, first_rows
 
-        rows = first_rows(self.table.connection, asked.limit, counted)
+        with self.display.scanning("filtering", self.table):
+            rows = first_rows(self.table.connection, asked.limit, counted)
         told = self._told(rows)
         return [
             by_expression(row, conversation, told.get(row, ()), asked.where or "")
@@ -129,9 +129,10 @@ class Search:
     def _ids(self, asked: Asked) -> list[str]:
         """The ids of the conversations to which a search by meaning is narrowed."""
         if asked.signals:
-            with self._polling("looking for signals"):
+            with self.display.scanning("looking for signals", self.table):
                 return [shown.conversation_id for shown in self._scan(self.table, asked.signals)]
-        return [str(id_) for (id_,) in self.table.connection.execute("SELECT conversation_id FROM log").fetchall()]
+        with self.display.scanning("filtering", self.table):
+            return [str(id_) for (id_,) in self.table.connection.execute("SELECT conversation_id FROM log").fetchall()]
 
     def _told(self, rows: Sequence[int]) -> Mapping[int, Sequence[Evidence]]:
         """The evidence for every signal that these conversations show."""
@@ -147,11 +148,6 @@ class Search:
         from pytest_llmreplay.traces import CANONICAL_COLUMNS, canonical_conversation
 
         return scan(table.connection, chosen(self.known, names), canonical_conversation, CANONICAL_COLUMNS)
-
-    def _polling(self, what: str) -> AbstractContextManager[None]:
-        """Shows how much of the log DuckDB has read."""
-        connection = self.table.connection
-        return self.display.polling(what, self.table.size(), lambda: connection.query_progress() / 100)
 
     def _row(self, match: Match) -> int:
         return self.table.row(match.log, match.row)

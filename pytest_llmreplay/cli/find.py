@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pytest_llmreplay.cli.candidates import Asked, Search
+from pytest_llmreplay.cli.embedding import STATIC, embedder_named
 from pytest_llmreplay.cli.mining import LogChoice, open_logs, project_signals
-from pytest_llmreplay.cli.progress import Display, display
+from pytest_llmreplay.cli.progress import display
 from pytest_llmreplay.cli.terminal import echo
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import one_line, printable
 
 if TYPE_CHECKING:
     from pytest_llmreplay.cli.confirming import Confirmed
-    from pytest_llmreplay.config import Project
     from pytest_llmreplay.mine.finding import Counted, Finding
-    from pytest_llmreplay.model.ports import Embedder
-    from pytest_llmreplay.providers.budget import Budget
 
 _LIMIT = 50
-_STATIC = "static"
 
 
 @click.command()
@@ -37,7 +33,7 @@ _STATIC = "static"
 @click.option("--where", metavar="EXPR", help="Only conversations for which this expression is true.")
 @click.option("--limit", type=click.IntRange(min=1), default=_LIMIT, show_default=True, help="Most conversations.")
 @click.option("--confirm", "model", metavar="MODEL", help="Keep only what this model confirms; or a variant's file.")
-@click.option("--embedding", default=_STATIC, metavar="MODEL", help="For --like: static (default), or a model's name.")
+@click.option("--embedding", default=STATIC, metavar="MODEL", help="For --like: static (default), or a model's name.")
 @click.option("--max-cost", type=click.FloatRange(min=0), default=1.0, show_default=True, metavar="USD")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write them to this Parquet file too.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
@@ -62,6 +58,7 @@ def find(
 
     With several signals, those that show most of them come first. What is given together narrows the search.
     """
+    from pytest_llmreplay.cli.confirming import Confirming
     from pytest_llmreplay.config import find_project
     from pytest_llmreplay.mine.caches import user_caches
     from pytest_llmreplay.mine.finding import Counted
@@ -74,16 +71,18 @@ def find(
     budget = Budget(max_cost_usd=max_cost)
     confirmed: Confirmed | None = None
     with display() as shown, open_logs(LogChoice(logs, format_name, id_column, where), caches, shown) as table:
-        search = Search(table, known, caches, lambda: embedder_named(embedding, budget), embedding == _STATIC, shown)
+        search = Search(table, known, caches, lambda: embedder_named(embedding, budget), embedding == STATIC, shown)
         findings = search.find(asked, counted)
         searched = table.size()
         if model is not None:
-            confirmed = _confirm(search, asked, findings, model, project, budget)
+            conversations = table.conversations([finding.row for finding in findings])
+            confirming = Confirming(project, model, budget, shown)
+            confirmed = confirming.confirm(findings, conversations, asked.in_words(known))
             findings = list(confirmed.findings)
     if out is not None:
         _write(out, findings)
     if confirmed is not None:
-        click.echo(confirmed.in_words(model or ""), err=as_json)
+        click.echo(confirmed.in_words, err=as_json)
     if as_json:
         echo(json.dumps([finding.as_row() for finding in findings], ensure_ascii=True, indent=2))
         return
@@ -105,52 +104,6 @@ def _refuse(asked: Asked, model: str | None) -> None:
         raise UserError("say what to look for: --like, --like-trace, --signal or --where")
     if model is not None and asked.like is None and not asked.signals:
         raise UserError("there is nothing to ask the model about; say --like or --signal", key="--confirm")
-
-
-def embedder_named(name: str, budget: Budget) -> Embedder:
-    """What turns texts into vectors.
-
-    Raises:
-        UserError: it is not installed, or cannot be reached as it is written.
-    """
-    from pytest_llmreplay.config import fill_environment
-    from pytest_llmreplay.providers.embeddings import LitellmEmbedder, static_embedder
-    from pytest_llmreplay.session.asking import model_target
-
-    if name == _STATIC:
-        return static_embedder()
-    target = model_target(name)
-    api_base = None if target.api_base is None else fill_environment(target.api_base)
-    return LitellmEmbedder(target, budget, partial(_tell_unpriced, target.model), api_base=api_base)
-
-
-def _tell_unpriced(model: str, why: str) -> None:
-    click.echo(printable(f"requests to {model} count 0 USD towards the budget: {why}"), err=True)
-
-
-def _confirm(
-    search: Search, asked: Asked, findings: Sequence[Finding], model: str, project: Project, budget: Budget
-) -> Confirmed:
-    from pytest_llmreplay.cli.confirming import confirm
-    from pytest_llmreplay.session.asking import asking, model_target
-
-    target = model_target(model)
-    conversations = search.table.conversations([finding.row for finding in findings])
-    done = _counting(search.display, f"asking {target.model}", len(findings))
-    with asking(project, target, budget, lambda notice: click.echo(printable(notice), err=True)) as asked_model:
-        return confirm(findings, conversations, asked.in_words(search.known), target, asked_model, done)
-
-
-def _counting(shown: Display, what: str, total: int) -> Callable[[], None]:
-    tell = shown.counting(what)
-    count = 0
-
-    def one() -> None:
-        nonlocal count
-        count += 1
-        tell(count, total)
-
-    return one
 
 
 def _write(out: Path, findings: Sequence[Finding]) -> None:

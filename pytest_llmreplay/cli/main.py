@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -36,6 +37,9 @@ _COMMANDS: Mapping[str, str] = {
 }
 
 
+_INTERRUPTED_QUERY = "Query interrupted"
+
+
 class LazyGroup(click.Group):
     """A group that knows the names of its commands and imports a command when it is needed."""
 
@@ -51,6 +55,15 @@ class LazyGroup(click.Group):
         module, _, name = place.partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; in the middle of a query DuckDB makes an error of its own of an interruption."""
+        try:
+            return super().invoke(ctx)
+        except RuntimeError as error:
+            if str(error) == _INTERRUPTED_QUERY:
+                raise KeyboardInterrupt from error
+            raise
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

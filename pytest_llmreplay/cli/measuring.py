@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmreplay.cli.find import embedder_named
+from pytest_llmreplay.cli.embedding import embedder_named
 from pytest_llmreplay.cli.mining import LogChoice, open_logs, project_signals
 from pytest_llmreplay.cli.progress import display
 from pytest_llmreplay.cli.watching import Monitor, Seen, Watch, Window, watches_of

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from pytest_llmreplay.cli.embedding import STATIC
 from pytest_llmreplay.cli.measuring import Asked, Measured, measure
 from pytest_llmreplay.cli.mining import LogChoice
+from pytest_llmreplay.cli.since import since_time
 from pytest_llmreplay.model.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from pytest_llmreplay.mine.monitoring import Rate
 
 _FILE = "monitor.json"
-_AGO = re.compile(r"(\d{1,4})([hd])")
-_HOURS = {"h": 1, "d": 24}
 
 
 @click.command()
@@ -34,7 +33,7 @@ _HOURS = {"h": 1, "d": 24}
 @click.option(
     "--similar", type=click.FloatRange(-1, 1), metavar="COSINE", help="From where on a turn is similar; default: 0.3."
 )
-@click.option("--embedding", default="static", metavar="MODEL", help="static (default), or a model's name.")
+@click.option("--embedding", default=STATIC, metavar="MODEL", help="static (default), or a model's name.")
 @click.option("--max-cost", type=click.FloatRange(min=0), default=1.0, show_default=True, metavar="USD")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("-v", "--verbose", is_flag=True, help="Every day of every case.")
@@ -77,22 +76,6 @@ def monitor(
     else:
         print_monitored(done, verbose=verbose)
     click.get_current_context().exit(done.exit_code)
-
-
-def since_time(written: str, now: dt.datetime) -> dt.datetime:
-    """The time that `--since` names: a date or time (UTC where it names no zone), or hours or days before now.
-
-    Raises:
-        UserError: it is none of these.
-    """
-    ago = _AGO.fullmatch(written.strip())
-    if ago:
-        return now - dt.timedelta(hours=int(ago[1]) * _HOURS[ago[2]])
-    try:
-        at = dt.datetime.fromisoformat(written.strip())
-        return at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at.astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        raise UserError("is no time; write 2026-01-31, 7d or 24h", key="--since", value=written) from None
 
 
 def _comparing(asked: Asked, baseline: Path | None) -> Monitored:

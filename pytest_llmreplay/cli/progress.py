@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from pytest_llmreplay.traces import LogTable
 
 _EVERY_S = 0.2
 
@@ -33,6 +35,14 @@ class Display:
 
         return tell
 
+    def scanning(self, what: str, table: LogTable) -> AbstractContextManager[None]:
+        """While the block runs, shows how much of a log DuckDB has read."""
+        return self.polling(what, table.size(), lambda: table.connection.query_progress() / 100)
+
+    def reading_turns(self, total: int, share: Callable[[], float]) -> AbstractContextManager[None]:
+        """While the block runs, shows how many of the conversations of a log were searched for what users said."""
+        return self.polling("reading what users said", total, share)
+
     @contextmanager
     def polling(self, what: str, total: int, share: Callable[[], float]) -> Iterator[None]:
         """While the block runs, ask now and then for the share, from 0 to 1, of the total that is done."""
@@ -53,6 +63,7 @@ class Display:
         finally:
             ended.set()
             thread.join()
+        tell(total, total)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pytest_llmreplay.mine.triage.suggest import Pick
     from pytest_llmreplay.mine.triage.suggestions import Suggestion
     from pytest_llmreplay.model.conversation import Conversation
-    from pytest_llmreplay.report.triage_page import Example
+    from pytest_llmreplay.model.ports import Embedder
+    from pytest_llmreplay.report.triage_links import Example
     from pytest_llmreplay.traces import LogTable
 
 _SEED = 0
@@ -33,6 +34,7 @@ class Suggesting:
     failing: Failing
     caches: Caches
     display: Display
+    embedder: Callable[[], Embedder]
 
     def examples(self, triage: Triage, count: int) -> list[Example]:
         """At most `count` failed conversations that stand for all, and as many that went well.
@@ -46,10 +48,9 @@ class Suggesting:
         from pytest_llmreplay.mine.triage.suggest import patterns_of, suggest
         from pytest_llmreplay.mine.turns import user_turns
         from pytest_llmreplay.mine.vectors import vectors_of
-        from pytest_llmreplay.providers.embeddings import static_embedder
 
-        embedder = static_embedder()
-        turns = user_turns(self.table.files, self.caches)
+        embedder = self.embedder()
+        turns = user_turns(self.table.files, self.caches, self.display.reading_turns)
         if not len(turns):
             return []
         vectors = vectors_of(turns, embedder, self.caches, self.display.counting("embedding what users said"))
@@ -72,17 +73,18 @@ class Suggesting:
         from pytest_llmreplay.traces import CANONICAL_COLUMNS, canonical_conversation
 
         ways = np.full(len(conversations), -1)
-        ways[conversations.failed] = ways_of_failing(
-            self.table.connection,
-            self.failing.signals,
-            conversations.row[conversations.failed],
-            canonical_conversation,
-            CANONICAL_COLUMNS,
-        )
+        with self.display.scanning("looking for ways of failing", self.table):
+            ways[conversations.failed] = ways_of_failing(
+                self.table.connection,
+                self.failing.signals,
+                conversations.row[conversations.failed],
+                canonical_conversation,
+                CANONICAL_COLUMNS,
+            )
         return ways
 
     def _examples(self, triage: Triage, picks: Sequence[Pick], places: NDArray[np.int64]) -> list[Example]:
-        from pytest_llmreplay.report.triage_page import Example
+        from pytest_llmreplay.report.triage_links import Example
 
         place_of = [int(places[pick.number]) for pick in picks]
         rows = [int(triage.conversations.row[place]) for place in place_of]
@@ -94,6 +96,7 @@ class Suggesting:
                 conversation=conversations[row],
                 intent=pick.intent,
                 finding=int(triage.conversations.finding[place]),
+                day=_day(int(triage.conversations.day[place])),
             )
             for pick, place, row in zip(picks, place_of, rows, strict=True)
         ]
@@ -147,6 +150,12 @@ def _in_triage(rows: NDArray[np.int64], conversations: Conversations) -> tuple[N
     places = np.searchsorted(conversations.row, rows).clip(max=max(len(conversations) - 1, 0))
     here = conversations.row[places] == rows if len(conversations) else np.zeros(len(rows), np.bool_)
     return np.flatnonzero(here), places[here]
+
+
+def _day(day: int) -> str | None:
+    from pytest_llmreplay.mine.triage.facts import UNKNOWN, iso_day
+
+    return None if day == UNKNOWN else iso_day(day)
 
 
 def _intent_name(triage: Triage, place: int) -> str | None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from pytest_llmreplay.cli.embedding import STATIC, embedder_named
 from pytest_llmreplay.cli.mining import LogChoice, open_logs, project_signals
+from pytest_llmreplay.cli.naming import Naming
 from pytest_llmreplay.cli.progress import display
+from pytest_llmreplay.cli.since import since_time
 from pytest_llmreplay.cli.terminal import echo
 from pytest_llmreplay.cli.triage_outputs import Wanted, suggestions_text
 from pytest_llmreplay.cli.triaging import INTENT, TriageAsked, Triaging, refuse_unknown
+from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import printable
 
 if TYPE_CHECKING:
@@ -30,9 +35,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--by", multiple=True, metavar="NAME", help="Group by this: intent, tool, model, …; repeatable.")
 @click.option("--failed", metavar="EXPR", help="A conversation failed when this expression is true of it.")
 @click.option("--signal", "signals", multiple=True, metavar="NAME", help="It failed when it shows this; repeatable.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only conversations from this day on.")
+@click.option("--since", metavar="TIME", help="Only what began since: 2026-01-31, or 7d or 24h before now.")
 @click.option("--where", metavar="EXPR", help="Only conversations for which this expression is true.")
 @click.option("--intents", type=click.Path(dir_okay=False, path_type=Path), help="Keep intents in this file.")
+@click.option("--name-with", "namer", metavar="MODEL", help="Have this model name the intents; or a variant's file.")
+@click.option("--embedding", default=STATIC, metavar="MODEL", help="For intents: static (default), or a model's name.")
+@click.option("--max-cost", type=click.FloatRange(min=0), default=1.0, show_default=True, metavar="USD")
 @click.option("--suggest", type=click.IntRange(min=1), metavar="N", help="Propose N failures to promote, and controls.")
 @click.option("--out", type=_FILE, metavar="FILE", help="With --suggest: write them, for promote --ids.")
 @click.option("--promote", "to_promote", is_flag=True, help="With --suggest: promote them as drafts.")
@@ -47,9 +55,12 @@ def triage(
     by: tuple[str, ...],
     failed: str | None,
     signals: tuple[str, ...],
-    since: datetime | None,
+    since: str | None,
     where: str | None,
     intents: Path | None,
+    namer: str | None,
+    embedding: str,
+    max_cost: float,
     suggest: int | None,
     out: Path | None,
     to_promote: bool,
@@ -66,15 +77,21 @@ def triage(
     """
     from pytest_llmreplay.config import find_project
     from pytest_llmreplay.mine.caches import user_caches
+    from pytest_llmreplay.providers.budget import Budget
 
     wanted = Wanted(suggest, out, to_promote, suite, residual, html)
     wanted.refuse(as_json=as_json)
-    day: date | None = None if since is None else since.date()
-    asked = TriageAsked(by, failed, signals, day, intents)
+    start = None if since is None else since_time(since, datetime.now(UTC))
+    asked = TriageAsked(by, failed, signals, start, intents)
     refuse_unknown(by)
-    known, caches = project_signals(find_project(Path.cwd())), user_caches()
+    if namer is not None and INTENT not in asked.dimensions:
+        raise UserError("there are no intents to name; say --by intent too", key="--name-with", value=namer)
+    project = find_project(Path.cwd())
+    known, caches, budget = project_signals(project), user_caches(), Budget(max_cost_usd=max_cost)
     with display() as shown, open_logs(LogChoice(logs, format_name, id_column, where), caches, shown) as table:
-        triaging = Triaging(table, known, caches, shown)
+        naming = None if namer is None else Naming(project, namer, budget, shown)
+        embedder = partial(embedder_named, embedding, budget)
+        triaging = Triaging(table, known, caches, shown, embedder, naming)
         found = triaging.triage(asked)
         examples = wanted.examples(triaging, asked, found)
     wanted.write(found, examples, logs)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_llmreplay.cli.triaging import TriageAsked, Triaging
     from pytest_llmreplay.mine.triage import Triage
     from pytest_llmreplay.mine.triage.suggestions import Suggestion
-    from pytest_llmreplay.report.triage_page import Example
+    from pytest_llmreplay.report.triage_links import Example
 
 _ON_A_PAGE = 20
 
@@ -58,7 +58,9 @@ class Wanted:
         if self.suggest is None and self.html is None:
             return []
         failing = triaging.failing(asked)
-        suggesting = Suggesting(triaging.table, triaging.known, failing, triaging.caches, triaging.display)
+        suggesting = Suggesting(
+            triaging.table, triaging.known, failing, triaging.caches, triaging.display, triaging.embedder
+        )
         try:
             return suggesting.examples(found, self.suggest or _ON_A_PAGE)
         except UserError as error:

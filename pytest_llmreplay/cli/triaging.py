@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmreplay.model.errors import UserError
 
@@ -16,15 +15,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pytest_llmreplay.cli.naming import Naming
     from pytest_llmreplay.cli.progress import Display
     from pytest_llmreplay.mine.caches import Caches
     from pytest_llmreplay.mine.intents import Intents
     from pytest_llmreplay.mine.signals import Signal
+    from pytest_llmreplay.mine.signals.scan import ReadRow
     from pytest_llmreplay.mine.space import Space
     from pytest_llmreplay.mine.triage import Triage
+    from pytest_llmreplay.mine.triage.by_intent import Seen
     from pytest_llmreplay.mine.triage.facts import Facts, Wrong
     from pytest_llmreplay.mine.triage.failures import Failing
     from pytest_llmreplay.mine.turns import UserTurns
+    from pytest_llmreplay.model.conversation import Conversation
     from pytest_llmreplay.model.ports import Embedder
     from pytest_llmreplay.traces import LogTable
 
@@ -40,7 +43,7 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class TriageAsked:
-    """What is asked: by which dimensions (none is the standard ones), what failed means, since which day.
+    """What is asked: by which dimensions (none is the standard ones), what failed means, since when.
 
     `intents` is a file with intents that are used, extended and written back.
     """
@@ -48,8 +51,13 @@ class TriageAsked:
     by: tuple[str, ...] = ()
     failed: str | None = None
     signals: tuple[str, ...] = ()
-    since: date | None = None
+    since: datetime | None = None
     intents: Path | None = None
+
+    @property
+    def needs_intents(self) -> bool:
+        """Whether intents are asked for by name."""
+        return INTENT in self.by or self.intents is not None
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -60,12 +68,14 @@ class TriageAsked:
 
 @dataclass(frozen=True, slots=True)
 class Triaging:
-    """What a triage works with."""
+    """What a triage works with; `embedder` is asked for only when it is needed."""
 
     table: LogTable
     known: Mapping[str, Signal]
     caches: Caches
     display: Display
+    embedder: Callable[[], Embedder]
+    naming: Naming | None = None
 
     def triage(self, asked: TriageAsked) -> Triage:
         """The whole result.
@@ -81,9 +91,9 @@ class Triaging:
         refuse_unknown(asked.by)
         failing = self.failing(asked)
         connection = self.table.connection
-        with self._polling("looking for failures"):
+        with self.display.scanning("looking for failures", self.table):
             failed = find_failed(connection, failing, canonical_conversation, CANONICAL_COLUMNS)
-        with self._polling("counting"):
+        with self.display.scanning("counting", self.table):
             names = [name for name in asked.dimensions if name != INTENT]
             facts = read_facts(connection, names, failed.rows, asked.since)
         notes = [
@@ -118,57 +128,63 @@ class Triaging:
 
     def _with_intents(self, facts: Facts, asked: TriageAsked) -> tuple[Facts, list[str]]:
         """The facts by intent, or why there are none; that is a mistake only of who asked for them."""
-        from pytest_llmreplay.mine.triage.by_intent import with_intents
+        from pytest_llmreplay.mine.intents_file import write_intents
+        from pytest_llmreplay.mine.triage.by_intent import seen_in, with_intents
         from pytest_llmreplay.mine.turns import user_turns
-        from pytest_llmreplay.providers.embeddings import static_embedder
 
         try:
-            embedder = static_embedder()
+            embedder = self.embedder()
         except UserError as error:
-            if INTENT in asked.by or asked.intents is not None:
+            if asked.needs_intents or self.naming is not None:
                 raise
             return facts, [f"There are no intents: {error}."]
-        turns = user_turns(self.table.files, self.caches)
+        turns = user_turns(self.table.files, self.caches, self.display.reading_turns)
         if not len(turns):
             return facts, ["There are no intents: the log holds no text of users."]
-        intents, space = self._intents(turns, embedder, asked.intents)
-        first_rows = [self.table.row(log, 0) for log in turns.logs]
-        return with_intents(facts, turns, space, intents, first_rows), []
+        known, space = self._known_or_none(turns, embedder, asked.intents)
+        seen = seen_in(facts, turns, space, [self.table.row(log, 0) for log in turns.logs])
+        intents = self._intents(known, turns, space, embedder, seen)
+        if asked.intents is not None:
+            write_intents(asked.intents, intents)
+        return with_intents(facts, seen, space, intents), []
 
-    def _intents(self, turns: UserTurns, embedder: Embedder, path: Path | None) -> tuple[Intents, Space]:
-        from pytest_llmreplay.mine.intents import find_intents
-        from pytest_llmreplay.mine.intents_file import read_intents, write_intents
+    def _known_or_none(self, turns: UserTurns, embedder: Embedder, path: Path | None) -> tuple[Intents | None, Space]:
+        """The intents that a file keeps, and the space of the turns as it is seen from their middle."""
+        from pytest_llmreplay.mine.intents_file import read_intents
         from pytest_llmreplay.mine.space import space_of
-        from pytest_llmreplay.mine.triage.by_intent import kept_or_extended
         from pytest_llmreplay.mine.vectors import vectors_of
 
+        known = read_intents(path, embedder=embedder.identity) if path is not None and path.exists() else None
         vectors = vectors_of(turns, embedder, self.caches, self.display.counting("embedding what users said"))
-        if path is None or not path.exists():
-            space = space_of(turns, vectors)
+        return known, space_of(turns, vectors, middle=None if known is None else known.middle)
+
+    def _intents(
+        self, known: Intents | None, turns: UserTurns, space: Space, embedder: Embedder, seen: Seen
+    ) -> Intents:
+        """What users want, each under a name of its own."""
+        from pytest_llmreplay.mine.intents import find_intents
+        from pytest_llmreplay.mine.naming import typical_words, with_distinct_names
+        from pytest_llmreplay.mine.triage.by_intent import kept_or_extended
+
+        if known is None:
             intents = find_intents(turns, space, embedder.identity, seed=_SEED)
         else:
-            known = read_intents(path, embedder=embedder.identity)
-            space = space_of(turns, vectors, middle=known.middle)
             intents = kept_or_extended(known, turns, space, seed=_SEED)
-        if path is not None:
-            write_intents(path, intents)
-        return intents, space
+        if self.naming is not None:
+            intents = self.naming.named(intents, typical_words(intents, turns, space, seen.here))
+        return with_distinct_names(intents, known)
 
     def _wrong(self, facts: Facts) -> Wrong | None:
         """What is wrong with the calls of failing conversations; of many, some thousands drawn evenly."""
         from pytest_llmreplay.mine.triage.failures import find_wrong
-        from pytest_llmreplay.traces import CANONICAL_COLUMNS, canonical_conversation
+        from pytest_llmreplay.traces import CANONICAL_COLUMNS
 
         rows = _drawn(facts.row[facts.failed])
         if not len(rows):
             return None
+        read = _counted(self.display.counting("looking at the calls of failures"), len(rows))
         with self.table.narrowed(rows.tolist()) as narrow:
-            return find_wrong(narrow.connection, self.known, canonical_conversation, CANONICAL_COLUMNS, len(rows))
-
-    def _polling(self, what: str) -> AbstractContextManager[None]:
-        """Shows how much of the log DuckDB has read."""
-        connection = self.table.connection
-        return self.display.polling(what, self.table.size(), lambda: connection.query_progress() / 100)
+            return find_wrong(narrow.connection, self.known, read, CANONICAL_COLUMNS, len(rows))
 
 
 def refuse_unknown(by: tuple[str, ...]) -> None:
@@ -181,6 +197,21 @@ def refuse_unknown(by: tuple[str, ...]) -> None:
         if name not in (*STANDARD, *COLUMNS) and not re.fullmatch(r"metadata\.[\w.-]+", name):
             allowed = tuple(dict.fromkeys((*STANDARD, *COLUMNS, "metadata.NAME")))
             raise UserError("there is no such dimension", key="--by", value=name, allowed=allowed)
+
+
+def _counted(tell: Callable[[int, int], None], total: int) -> ReadRow:
+    """Reads rows and tells how many, since DuckDB says nothing of a query that is narrowed to some rows."""
+    from pytest_llmreplay.traces import canonical_conversation
+
+    count = 0
+
+    def read(row: Mapping[str, Any]) -> Conversation:
+        nonlocal count
+        count += 1
+        tell(count, total)
+        return canonical_conversation(row)
+
+    return read
 
 
 def _drawn(rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -146,7 +146,7 @@ class Monitor:
         from pytest_llmreplay.mine.similar import similar_turns
         from pytest_llmreplay.mine.turns import user_turns
 
-        turns = user_turns(self.table.files, self.caches)
+        turns = user_turns(self.table.files, self.caches, self.display.reading_turns)
         owners, own_rows = turns.rows(np.arange(len(turns)))
         table_rows = np.array([self.table.row(log, 0) for log in turns.logs])[owners] + own_rows
         chosen = np.isin(table_rows, np.fromiter(rows, np.int64, len(rows)))

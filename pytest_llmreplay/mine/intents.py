@@ -52,6 +52,11 @@ class Intent:
     reach: float
     centre: NDArray[np.float32] = field(compare=False)
 
+    @property
+    def is_named_by_terms(self) -> bool:
+        """Whether its name is still that of its terms, and neither a model nor a person has given it another one."""
+        return self.name.startswith(_named_by(self.terms))
+
 
 @dataclass(frozen=True, slots=True)
 class Intents:
@@ -147,9 +152,11 @@ def _stability(points: NDArray[np.float32], count: int, rng: np.random.Generator
 
 
 def _centres(points: NDArray[np.float32], count: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    import numpy as np
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
+    count = min(count, len(np.unique(points, axis=0)))
     with threadpool_limits(1):  # threads that wait for each other cost more than they give on points as few as these
         fitted = KMeans(count, n_init=2, random_state=int(rng.integers(2**31))).fit(points)
     return unit(fitted.cluster_centers_)
@@ -158,11 +165,14 @@ def _centres(points: NDArray[np.float32], count: int, rng: np.random.Generator) 
 def _intent(terms: tuple[str, ...], centre: NDArray[np.float32], points: NDArray[np.float32]) -> Intent:
     import numpy as np
 
-    name = ", ".join(terms[:3]) or "no words in common"
     slug = "-".join(terms[:2]) or "intent"
     reach = float(np.percentile(points @ centre, _FARTHEST))
     mark = digest(np.round(centre, 2).tolist())[:6]
-    return Intent(f"{slug}-{mark}", name, terms, len(points), reach, centre)
+    return Intent(f"{slug}-{mark}", _named_by(terms), terms, len(points), reach, centre)
+
+
+def _named_by(terms: Sequence[str]) -> str:
+    return ", ".join(terms[:3]) or "no words in common"
 
 
 def _terms(turns: UserTurns, space: Space, members: Sequence[NDArray[np.int64]]) -> list[tuple[str, ...]]:

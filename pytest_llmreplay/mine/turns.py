@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow.parquet as pq
     from numpy.typing import NDArray
+
+Reading = Callable[[int, Callable[[], float]], AbstractContextManager[None]]
+"""Entered while a log of so many conversations is read, with what says which share of it has been, from 0 to 1."""
 
 _KIND = "turns"
 _LAYOUT = 1
@@ -54,8 +58,8 @@ class UserTurns:
     logs: tuple[Path, ...]
     tables: tuple[Path, ...]
     starts: NDArray[np.int64]
-    position: NDArray[np.int64]
-    conversation: NDArray[np.int64]
+    position: NDArray[np.int32]
+    conversation: NDArray[np.int32]
     turn: NDArray[np.int32]
     key: NDArray[np.uint64]
 
@@ -78,7 +82,7 @@ class UserTurns:
 
         return self.only(np.isin(self.position, self._positions_of(ids)))
 
-    def texts(self, positions: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], list[str]]]:
+    def texts(self, positions: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int64], list[str]]]:
         """The texts at ascending positions, some thousands at once, each time with their places in `positions`."""
         import numpy as np
         import pyarrow.parquet as pq
@@ -87,7 +91,9 @@ class UserTurns:
             first = int(start)
             with pq.ParquetFile(table) as file:
                 for batch in file.iter_batches(_TEXTS_AT_ONCE, columns=["text"]):
-                    low, high = np.searchsorted(positions, [first, first + batch.num_rows])
+                    # Numbers of another type would make a copy of all positions for each batch.
+                    ends = np.array([first, first + batch.num_rows], positions.dtype)
+                    low, high = np.searchsorted(positions, ends)
                     if high > low:
                         yield np.arange(low, high), batch.column(0).take(positions[low:high] - first).to_pylist()
                     first += batch.num_rows
@@ -130,8 +136,17 @@ class UserTurns:
         return np.concatenate(found)
 
 
-def user_turns(logs: Sequence[Path], caches: Caches) -> UserTurns:
+def _unwatched(_total: int, _share: Callable[[], float]) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def user_turns(logs: Sequence[Path], caches: Caches, reading: Reading = _unwatched) -> UserTurns:
     """The user turns with a text in canonical Parquet files; empty turns have none.
+
+    Args:
+        logs: the files.
+        caches: where the turns are kept.
+        reading: shows how far the reading of a log is that is not kept yet.
 
     Raises:
         UserError: the cache cannot be written.
@@ -139,7 +154,7 @@ def user_turns(logs: Sequence[Path], caches: Caches) -> UserTurns:
     import numpy as np
     import pyarrow.parquet as pq
 
-    tables = tuple(_table(Path(log).resolve(), caches) for log in logs)
+    tables = tuple(_table(Path(log).resolve(), caches, reading) for log in logs)
     read = [pq.read_table(table, columns=["row", "turn", "key"]) for table in tables]
     rows = [table["row"].to_numpy() for table in read]
     begins = [np.diff(row, prepend=-1) != 0 for row in rows]
@@ -147,27 +162,30 @@ def user_turns(logs: Sequence[Path], caches: Caches) -> UserTurns:
         logs=tuple(Path(log) for log in logs),
         tables=tables,
         starts=np.cumsum([0, *map(len, rows)])[:-1],
-        position=np.arange(sum(map(len, rows))),
-        conversation=np.cumsum(np.concatenate(begins)) - 1,
+        position=np.arange(sum(map(len, rows)), dtype=np.int32),
+        conversation=np.cumsum(np.concatenate(begins), dtype=np.int32) - np.int32(1),
         turn=np.concatenate([table["turn"].to_numpy() for table in read]),
         key=np.concatenate([table["key"].to_numpy() for table in read]),
     )
 
 
-def _table(log: Path, caches: Caches) -> Path:
+def _table(log: Path, caches: Caches, reading: Reading) -> Path:
     about = log.stat()
     key = digest([_LAYOUT, str(log), about.st_size, about.st_mtime_ns])
-    return caches.find(_KIND, key) or caches.write(_KIND, key, lambda target: _flatten(log, target))
+    return caches.find(_KIND, key) or caches.write(_KIND, key, lambda target: _flatten(log, target, reading))
 
 
-def _flatten(log: Path, target: Path) -> None:
+def _flatten(log: Path, target: Path, reading: Reading) -> None:
     import duckdb
+    import pyarrow.parquet as pq
 
     with duckdb.connect(":memory:") as connection:
         connection.execute("SET enable_progress_bar_print = false")  # it would draw on what is piped
+        connection.execute("SET enable_progress_bar = true")
         options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}, USE_TMP_FILE false"
         values = {"log": _literally(log), "longest": _LONGEST, "target": str(target)}
-        connection.execute(f"COPY ({_FLATTEN}) TO $target ({options})", values)
+        with reading(pq.read_metadata(log).num_rows, lambda: connection.query_progress() / 100):
+            connection.execute(f"COPY ({_FLATTEN}) TO $target ({options})", values)
 
 
 def _rows(file: pq.ParquetFile, wanted: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -45,7 +45,7 @@ class Vectors:
 
     segments: tuple[_Segment, ...]
     starts: NDArray[np.int64]
-    rows: NDArray[np.int64]
+    rows: NDArray[np.int32]
     dimensions: int
 
     def __len__(self) -> int:
@@ -79,15 +79,15 @@ def vectors_of(turns: UserTurns, embedder: Embedder, caches: Caches, progress: P
 
     kind = f"vectors{_LAYOUT}-{text_digest(embedder.identity)[:16]}"
     segments = _kept(kind, caches)
-    missing = turns.only(_places(turns.key, segments) < 0)
-    missing = missing.only(_firsts(missing.key))
-    segments += _embed(missing, embedder, kind, caches, progress)
+    missing = _places(turns.key, segments) < 0
+    missing[missing] = _firsts(turns.key[missing])
+    segments += _embed(turns.only(missing), embedder, kind, caches, progress)
     starts = np.cumsum([0, *(len(segment.keys) for segment in segments)])[:-1]
     dimensions = segments[0].steps.shape[1] if segments else 1
     return Vectors(tuple(segments), starts, _places(turns.key, segments), dimensions)
 
 
-def _places(keys: NDArray[np.uint64], segments: Sequence[_Segment]) -> NDArray[np.int64]:
+def _places(keys: NDArray[np.uint64], segments: Sequence[_Segment]) -> NDArray[np.int32]:
     """Where the keys stand in the segments one after the other; -1 for those that do not."""
     import numpy as np
     import pyarrow as pa
@@ -95,7 +95,7 @@ def _places(keys: NDArray[np.uint64], segments: Sequence[_Segment]) -> NDArray[n
 
     known = np.concatenate([np.zeros(0, np.uint64), *(segment.keys for segment in segments)])
     found = pc.index_in(pa.array(keys), pa.array(known)).fill_null(-1)
-    places: NDArray[np.int64] = found.to_numpy().astype(np.int64)
+    places: NDArray[np.int32] = found.to_numpy()
     return places
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmreplay.mine.triage.wording import percent
-from pytest_llmreplay.model.conversation import Conversation, Message, turns_of
+from pytest_llmreplay.model.conversation import Message, turns_of
 from pytest_llmreplay.report.page_data import LONGEST_MESSAGE
 from pytest_llmreplay.report.page_parts import asset, content_security_policy, page_environment
 from pytest_llmreplay.report.plots import WIDTH
+from pytest_llmreplay.report.triage_links import INTENT, Example, Links
 from pytest_llmreplay.report.triage_plots import (
     TIMELINE_HEIGHT,
     TIMELINE_WIDTH,
@@ -24,25 +25,9 @@ from pytest_llmreplay.report.triage_plots import (
 
 if TYPE_CHECKING:
     from pytest_llmreplay.mine.triage import Group, Triage
-    from pytest_llmreplay.mine.triage.suggestions import Suggestion
 
-_INTENT = "intent"
 _MOST_LINES = 40
 _MOST_MESSAGES = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A conversation to look at, as it was logged, and what it was suggested for.
-
-    `intent` is its place in the dimension `intent` of the triage, `finding` the place of the first finding that it is
-    in; -1 is none.
-    """
-
-    suggestion: Suggestion
-    conversation: Conversation
-    intent: int
-    finding: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +66,7 @@ def triage_html(page: TriagePage) -> str:
             bars=day_bars(triage.trend),
             timeline=(TIMELINE_WIDTH, TIMELINE_HEIGHT),
             shelves=_shelves(page),
-            of_finding=_of_finding(page),
+            links=Links(triage, page.examples),
             facts=page.facts,
             width=WIDTH,
             percent=percent,
@@ -97,7 +82,7 @@ def _figures(triage: Triage) -> dict[str, Any]:
 
 def _ordered(triage: Triage) -> list[str]:
     """The dimensions, intents first."""
-    return sorted(triage.groups, key=lambda name: name != _INTENT)
+    return sorted(triage.groups, key=lambda name: name != INTENT)
 
 
 def _dimension(name: str, groups: Sequence[Group]) -> dict[str, Any]:
@@ -107,24 +92,12 @@ def _dimension(name: str, groups: Sequence[Group]) -> dict[str, Any]:
 
 def _shelves(page: TriagePage) -> list[dict[str, Any]]:
     """The examples by intent, in the order of the intents' table; those without one last."""
-    names = [group.name for group in page.triage.groups.get(_INTENT, ())]
+    names = [group.name for group in page.triage.groups.get(INTENT, ())]
     shelves = []
     for place in sorted({one.intent for one in page.examples}, key=lambda place: (place < 0, place)):
         held = [one for one in page.examples if one.intent == place]
         shelves.append({"place": place, "name": names[place] if place >= 0 else "No intent", "examples": held})
     return shelves
-
-
-def _of_finding(page: TriagePage) -> list[list[str]]:
-    """For each finding the ids of the failed examples that are in it."""
-    return [
-        [
-            one.conversation.conversation_id
-            for one in page.examples
-            if one.finding == place and one.suggestion.kind == "incident"
-        ]
-        for place in range(len(page.triage.findings))
-    ]
 
 
 def _messages(example: Example) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import Any
 from pytest_llmreplay.config.redaction import load_redaction
 from pytest_llmreplay.promote.redact import Found, Pseudonyms, Redactor, Rules, redaction_key
 from pytest_llmreplay.promote.redact.detection import detection
+from pytest_llmreplay.promote.redact.residual import residual_names
+from pytest_llmreplay.promote.redact.words import Words
 from pytest_llmreplay.session.functions import import_function
 
 
@@ -43,6 +45,30 @@ def build_detector(root: Path, configs: Path) -> Callable[[str], Sequence[tuple[
         return loaded()(text)
 
     return detect
+
+
+def build_personal(root: Path, configs: Path) -> Callable[[str], frozenset[str]]:
+    """What in a few words may be personal, in small letters: what has its form, and words that may be names.
+
+    However it is written, a word that no dictionary has may be a name, unless `configs/redaction.yaml` lists it.
+
+    Raises:
+        UserError: a mistake in the file, once something is looked for.
+    """
+
+    @lru_cache(maxsize=1)
+    def loaded() -> tuple[Callable[[str], Sequence[Found]], Callable[[str], bool], Words]:
+        rules = _rules(root, configs)
+        return detection(rules), rules.allowed(), Words(rules.languages, rules.words)
+
+    def personal(text: str) -> frozenset[str]:
+        detect, allowed, words = loaded()
+        formed = {text[one.start : one.stop] for one in detect(text)}
+        capitalised = " ".join(word[:1].upper() + word[1:] for word in text.split())
+        named = {word for word in residual_names(capitalised, words) if not allowed(word)}
+        return frozenset(word.casefold() for word in formed | named)
+
+    return personal
 
 
 def _rules(root: Path, configs: Path) -> Rules:

@@ -24,6 +24,8 @@ def locked_database(paths: Sequence[str] = (), *, memory_mb: int | None = None) 
     if memory_mb is not None:
         connection.execute(f"SET memory_limit = '{memory_mb}MB'")
     connection.execute("SET temp_directory = ''")
+    # A time that names no zone is UTC, on every machine.
+    connection.execute("SET TimeZone = 'UTC'")
     # After two seconds DuckDB would draw on standard output, in the middle of what is piped.
     connection.execute("SET enable_progress_bar_print = false")
     connection.execute("SET enable_progress_bar = true")

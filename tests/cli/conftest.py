@@ -75,6 +75,16 @@ def replayed(program_in):
     return program_in
 
 
+def model_file(root, url, *, more=""):
+    """Writes the variant of a model over loopback that is asked one thing at a time, 0.07 USD an answer; its file."""
+    path = root / "configs" / "asked.yaml"
+    prices = "prices: {input_per_million: 0, output_per_million: 10000}"
+    path.parent.mkdir(exist_ok=True)
+    target = f"{{type: model, model: openai/asked, api_base: {url}/v1, max_concurrency: 1, {prices}{more}}}"
+    path.write_text(f"kind: variant\nname: asked\ntarget: {target}\n")
+    return path
+
+
 def conversation(conversation_id, text="where is my order 4417?", **columns):
     return {
         "conversation_id": conversation_id,

@@ -3,14 +3,16 @@
 import io
 import json
 import stat
+from collections import Counter
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pytest_llmreplay.cli import confirming
+from pytest_llmreplay.cli.model_answers import Answers
 from pytest_llmreplay.mine.caches import user_caches
 from pytest_llmreplay.model.conversation import Conversation, Message, ToolCall
+from pytest_llmreplay.model.variant import ModelTarget
 from pytest_llmreplay.store.cases import read_cases
 from pytest_llmreplay.traces import write_conversations
 from pytest_llmreplay.traces.portion import Portion
@@ -361,7 +363,7 @@ def test_hostile_text_is_escaped(canonical):
 
 
 def test_confirming_says_what_each_answer_was():
-    from collections import Counter
-
-    told = confirming.Confirmed((), Counter(), 0, 0.0).in_words("m")
-    assert told == "m: nothing to confirm (all known from before; 0.0000 USD)"
+    nothing = Answers("m", ModelTarget(type="model", model="m"), ())
+    assert nothing.in_words(Counter(), {}, "nothing to confirm") == (
+        "m: nothing to confirm (all known from before; 0.0000 USD)"
+    )

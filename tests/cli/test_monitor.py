@@ -1,6 +1,5 @@
 """`monitor`, as it is used."""
 
-import datetime as dt
 import json
 import re
 from dataclasses import replace
@@ -9,11 +8,10 @@ from typing import get_args
 
 import pytest
 
-from pytest_llmreplay.cli.monitor import monitor, since_time
+from pytest_llmreplay.cli.monitor import monitor
 from pytest_llmreplay.mine.monitoring import LEVEL, Status
 from pytest_llmreplay.model.case import Case, Provenance
 from pytest_llmreplay.model.conversation import Conversation, Message, ToolCall
-from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.store.cases import write_cases
 from pytest_llmreplay.traces import write_conversations
 from tests.cli.walk import walk
@@ -234,17 +232,6 @@ def test_mistakes(watched):
     assert "did you mean 'support'" in watched.mistake("monitor", "worse.parquet", "--suite", "suport")
     assert "is no time" in watched.mistake("monitor", "worse.parquet", "--since", "yesterday")
     assert "worse.parquet" in watched.mistake("monitor", "wors.parquet")
-
-
-def test_since_is_a_date_a_time_or_so_long_ago():
-    now = dt.datetime(2026, 1, 10, 12, tzinfo=dt.UTC)
-    assert since_time("7d", now) == dt.datetime(2026, 1, 3, 12, tzinfo=dt.UTC)
-    assert since_time("24h", now) == dt.datetime(2026, 1, 9, 12, tzinfo=dt.UTC)
-    assert since_time("2026-01-05", now) == dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
-    assert since_time("2026-01-05T10:00:00+02:00", now) == dt.datetime(2026, 1, 5, 8, tzinfo=dt.UTC)
-    for written in ("soon", "0001-01-01T00:00:00+14:00"):
-        with pytest.raises(UserError, match="7d or 24h"):
-            since_time(written, now)
 
 
 def test_the_page_is_true(watched):

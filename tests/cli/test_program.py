@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from pytest_llmreplay.cli.main import _COMMANDS, program
+from pytest_llmreplay.model.conversation import Conversation, Message
 from pytest_llmreplay.store.cases import read_cases
+from pytest_llmreplay.traces import write_conversations
 from tests.cli.conftest import conversation
 
 EXPECT = {"calls": {"expected": [{"name": "order"}]}}
@@ -131,3 +133,18 @@ def test_validate_warns_of_a_forbidden_tool_that_nobody_offers(program_in, log):
     log(conversation("t-1", expect=expect, tools=[{"name": "delete_user", "effect": "write"}]))
     program_in("promote", "log.jsonl", "--expect-column", "expect", "--out", "golden/a.parquet")
     assert "warning: tool 'delet_user' is named in 1 case(s), such as t-1-" in program_in("validate").output
+
+
+@pytest.mark.parametrize(("said", "told"), [("Query interrupted", "Aborted!"), ("something else", None)])
+def test_an_interruption_in_the_middle_of_a_query_is_one(program_in, monkeypatch, said, told):
+    write_conversations(program_in.root / "log.parquet", [Conversation("a", (Message("user", "hi"),))])
+
+    def interrupted(*_arguments):
+        raise RuntimeError(said)  # what DuckDB makes of SIGINT while it works, when it gets to look for it
+
+    monkeypatch.setattr("pytest_llmreplay.mine.finding.first_rows", interrupted)
+    if told is None:
+        with pytest.raises(RuntimeError, match=said):
+            program_in("find", "log.parquet", "--where", "model = 'm'", code=1)
+    else:
+        assert told in program_in("find", "log.parquet", "--where", "model = 'm'", code=1).output

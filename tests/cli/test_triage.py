@@ -1,7 +1,9 @@
 """`triage`, as it is used: on logs that say what went wrong, and on logs that do not."""
 
+import datetime as dt
 import itertools
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -167,6 +169,42 @@ def test_since_leaves_out_what_was_before(program_in):
     assert (result["first_day"], result["failing"]["total"], result["failing"]["count"]) == ("2026-03-04", 51, 6)
 
 
+@pytest.mark.parametrize(("since", "left"), [("24h", ["20h"]), ("2d", ["20h", "30h"]), ("7d", ["20h", "30h", "3d"])])
+def test_since_may_be_so_long_ago(program_in, since, left):
+    now = dt.datetime.now(dt.UTC)
+    hours = {"20h": 20, "30h": 30, "3d": 72, "8d": 192}
+    talks = [
+        talk(n, model=name, started_at=(now - dt.timedelta(hours=ago)).isoformat())
+        for n, (name, ago) in enumerate(hours.items())
+    ]
+    write_conversations(program_in.root / "log.parquet", [*talks, talk(9, model="undated", started_at=None)])
+    result = told(program_in("triage", "log.parquet", "--by", "model", "--since", since, "--json"))
+    assert sorted(group["value"] for group in result["groups"]["model"]) == left
+
+
+@pytest.fixture
+def in_new_york(monkeypatch):
+    with monkeypatch.context() as zone:
+        zone.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_new_york")
+def test_days_and_since_are_those_of_utc_wherever_the_program_runs(program_in):
+    starts = ("2026-03-05T01:30:00+02:00", "2026-03-04T23:30:00-02:00", "2026-03-05T00:30:00", "2026-03-05")
+    talks = [talk(n, model=start, started_at=start) for n, start in enumerate(starts)]
+    write_conversations(program_in.root / "log.parquet", talks)
+    result = told(program_in("triage", "log.parquet", "--by", "model", "--json"))
+    assert {group["value"]: group["trend"][0]["day"] for group in result["groups"]["model"]} == {
+        starts[0]: "2026-03-04",
+        **dict.fromkeys(starts[1:], "2026-03-05"),
+    }
+    after = told(program_in("triage", "log.parquet", "--by", "model", "--since", "2026-03-05", "--json"))
+    assert sorted(group["value"] for group in after["groups"]["model"]) == sorted(starts[1:])
+
+
 def test_any_column_of_text_and_any_metadata_is_a_dimension(program_in):
     talks = [talk(n, failed=n % 4 == 0, metadata={"country": "at" if n % 4 == 0 else "de"}) for n in range(80)]
     write_conversations(program_in.root / "log.parquet", talks)
@@ -203,7 +241,7 @@ def test_mistakes(program_in):
     assert "did you mean 'latency_s'" in program_in.mistake("triage", "log.parquet", "--failed", "latency > 1")
     assert "getenv is not allowed" in program_in.mistake("triage", "log.parquet", "--failed", "getenv('HOME') = ''")
     assert "did you mean 'refusal'" in program_in.mistake("triage", "log.parquet", "--signal", "refusl")
-    assert "does not match the format" in program_in.mistake("triage", "log.parquet", "--since", "yesterday")
+    assert "write 2026-01-31, 7d or 24h" in program_in.mistake("triage", "log.parquet", "--since", "yesterday")
 
 
 def test_a_log_of_one_conversation_without_users_words(program_in):

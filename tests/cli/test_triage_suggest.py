@@ -7,12 +7,15 @@ import subprocess
 from collections import Counter
 
 import pytest
+from aiohttp import web
 
 from pytest_llmreplay.mine.triage.suggestions import read_suggestions
 from pytest_llmreplay.model.conversation import Conversation, Message, ToolCall
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.store.cases import read_cases
 from pytest_llmreplay.traces import write_conversations
+from tests.cli.conftest import model_file
+from tests.loopback import serving
 
 WANTS = {
     "refund": ("please give me my money back for order {}", "i want a refund for order {}", "refund order {} now"),
@@ -226,6 +229,33 @@ def test_without_the_extra_there_is_a_page_and_no_suggestion(logged, monkeypatch
     assert "the page shows no conversation: embeddings need the extra mine" in result.stderr
     assert "give me my money back" not in (logged.root / "triage.html").read_text("utf-8")
     assert "embeddings need the extra mine" in logged.mistake("triage", "logs.parquet", "--suggest", "2")
+
+
+def test_another_embedding_finds_the_intents_and_chooses_what_is_suggested(logged, monkeypatch):
+    asked = []
+
+    async def embed(request):
+        body = await request.json()
+        asked.extend(body["input"])
+        vectors = [[1.0, 0.1, 0.0] if "open" in text else [0.0, 0.1, 1.0] for text in body["input"]]
+        data = [{"object": "embedding", "index": n, "embedding": vector} for n, vector in enumerate(vectors)]
+        return web.json_response(
+            {"object": "list", "model": "m", "data": data, "usage": {"prompt_tokens": 1, "total_tokens": 1}}
+        )
+
+    def refused():
+        pytest.fail("the static embeddings were not asked for")
+
+    monkeypatch.setattr("pytest_llmreplay.providers.embeddings.static_embedder", refused)
+    monkeypatch.setenv("PLANTED_KEY", "sk-planted")
+    with serving([web.post("/v1/embeddings", embed)]) as url:
+        path = model_file(logged.root, url, more=", api_key_env: PLANTED_KEY")
+        options = ("--embedding", str(path), "--suggest", "4", "--intents", "intents.parquet", "--json")
+        rows = suggested(logged("triage", "logs.parquet", *options))
+        assert len(asked) == len(set(asked)) == 120
+        assert sum(row["weight"] for row in rows if row["kind"] == "incident") == 30
+        assert rows == suggested(logged("triage", "logs.parquet", *options))
+        assert len(asked) == 120
 
 
 def test_logs_in_several_files_and_formats(logged):

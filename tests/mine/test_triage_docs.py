@@ -18,6 +18,8 @@ from pytest_llmreplay.mine.triage.failures import IN_THEMSELVES
 from pytest_llmreplay.mine.triage.spread import ROUTING_RULE, SPREAD_RULE
 from pytest_llmreplay.mine.triage.suggestions import Suggestion
 from pytest_llmreplay.mine.triage.ways import COMPLAINTS
+from tests.cli.conftest import model_file
+from tests.loopback import ScriptedModel, completion, serving
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "triage.md").read_text(encoding="utf-8")
@@ -50,7 +52,9 @@ def run(tmp_path, tmp_path_factory, monkeypatch):
         assert result.exit_code == 0, (arguments, result.output, result.exception)
         return result
 
-    return run_
+    with serving(ScriptedModel(completion("Orders")).routes()) as url:
+        model_file(tmp_path, url).rename(tmp_path / "configs" / "namer.yaml")
+        yield run_
 
 
 def test_every_command_that_is_shown_runs(run, tmp_path):

@@ -17,7 +17,8 @@ from pytest_llmreplay.mine.triage import (
 )
 from pytest_llmreplay.mine.triage.suggestions import Suggestion
 from pytest_llmreplay.model.conversation import Conversation, Message, ToolCall
-from pytest_llmreplay.report.triage_page import Example, TriagePage
+from pytest_llmreplay.report.triage_links import Example
+from pytest_llmreplay.report.triage_page import TriagePage
 from tests.report.made import EVIL
 
 TREND = tuple(DayCount(f"2026-03-{day:02}", 90 + day, 5 if day < 12 else 30) for day in range(1, 29) if day != 9)
@@ -89,7 +90,8 @@ def _example(number, word, where):
     suggestion = Suggestion(
         conversation.conversation_id, kind, "representative", 40, word, failure, None, None, 2, where
     )
-    return Example(suggestion, conversation, intent=(0, 1, -1)[number // 2 % 3], finding=0 if number < 2 else -1)
+    intent, finding = (0, 1, -1)[number // 2 % 3], 0 if number < 2 else -1
+    return Example(suggestion, conversation, intent, finding, day=f"2026-03-{10 + number}")
 
 
 def hostile():

@@ -56,6 +56,41 @@ def test_a_link_leads_to_a_conversation_and_opens_it(opened):
     assert errors(page) == []
 
 
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ("section[aria-labelledby=tools] .behind a", "refund t-0"),
+        ("section[aria-labelledby=changes] tr:nth-child(2) .behind a", "refund t-3"),
+        ("section[aria-labelledby=timeline] tbody .behind a", "refund t-0"),
+        ("svg.timeline a", "refund t-0"),
+        ("section[aria-labelledby=by-1] .behind a", "refund t-0"),
+    ],
+)
+def test_a_row_leads_to_a_conversation_behind_it(opened, row, found):
+    page = opened(made())
+    page.execute_script("document.querySelector('section[aria-labelledby=timeline] details').open = true;")
+    link = page.find_element("css selector", row)
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", link)
+    link.click()
+    page.execute_async_script("setTimeout(arguments[0], 100)")
+    assert open_ids(page) == [found]
+    [target] = page.find_elements("css selector", "details.example[open] .chat")
+    assert target.is_displayed()
+    assert errors(page) == []
+
+
+def test_a_bar_of_the_timeline_is_reached_with_the_keyboard(opened):
+    from selenium.webdriver.common.keys import Keys
+
+    page = opened(made())
+    link = page.find_element("css selector", "svg.timeline a")
+    page.execute_script("arguments[0].focus()", link)
+    assert page.switch_to.active_element.get_attribute("aria-label") == "2026-03-10: look at refund t-0"
+    page.switch_to.active_element.send_keys(Keys.ENTER)
+    page.execute_async_script("setTimeout(arguments[0], 100)")
+    assert open_ids(page) == ["refund t-0"]
+
+
 def test_colours_follow_the_button(opened):
     page = opened(made())
     before = page.execute_script("return getComputedStyle(document.body).backgroundColor")
@@ -66,7 +101,9 @@ def test_colours_follow_the_button(opened):
 def test_hostile_text_does_nothing(opened):
     page = opened(hostile())
     page.execute_script("for (const d of document.querySelectorAll('details')) d.open = true;")
-    page.execute_script("for (const a of document.querySelectorAll('main a')) a.click();")
+    page.execute_script(
+        "for (const a of document.querySelectorAll('main a')) a.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}));"
+    )
     page.execute_async_script("setTimeout(arguments[0], 200)")
     assert page.title == "Triage of 1,000 conversations: llmreplay"
     assert page.execute_script("return document.images.length") == 0

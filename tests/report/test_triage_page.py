@@ -7,8 +7,11 @@ from itertools import pairwise
 
 import pytest
 
+from pytest_llmreplay.cli.triaging import COLUMNS
 from pytest_llmreplay.mine.triage import Share, ToolAssociation
+from pytest_llmreplay.model.conversation import Message
 from pytest_llmreplay.report.plots import WIDTH
+from pytest_llmreplay.report.triage_links import Links
 from pytest_llmreplay.report.triage_page import TriagePage, triage_html
 from pytest_llmreplay.report.triage_plots import day_bars, tool_lines
 from tests.report.made_triage import TREND, hostile, made
@@ -54,6 +57,50 @@ def test_every_link_on_the_page_leads_somewhere():
         places = {a["id"] for _, a in elements if "id" in a}
         assert len(places) == sum("id" in a for _, a in elements)
         assert {a["href"][1:] for tag, a in elements if tag == "a"} <= places
+
+
+def example(number, *, failed=True, intent=0, day="2026-03-12", **fields):
+    [one] = made(count=1).examples
+    kind = "incident" if failed else "control"
+    conversation = replace(one.conversation, conversation_id=f"t-{number}", model="m", **fields)
+    suggestion = replace(one.suggestion, conversation_id=f"t-{number}", kind=kind)
+    return replace(one, suggestion=suggestion, conversation=conversation, intent=intent, finding=-1, day=day)
+
+
+def test_a_row_leads_to_the_conversations_behind_it_those_that_failed_first():
+    talk = (Message("user", "hi"), Message("assistant", "Hi!"))
+    examples = (
+        example(1, failed=False, day="2026-03-11"),
+        example(2, intent=1, metadata={"vip": True, "city": "Graz"}),
+        example(3, intent=-1, day=None, messages=talk, segment="plus"),
+        example(4, failed=False, day="2026-03-13", metadata={"city": "Wien"}),
+    )
+    links = Links(made().triage, examples)
+    assert links.of_value("tool", "refund") == ["t-2", "t-1", "t-4"]
+    assert links.of_value("tool", "lookup") == []
+    assert links.of_value("model", "m") == ["t-2", "t-3", "t-1", "t-4"]
+    assert links.of_value("segment", "plus") == ["t-3"]
+    assert links.of_value("intent", "i-2") == ["t-2"]
+    assert links.of_value("metadata.city", "Graz") == ["t-2"]
+    assert links.of_value("metadata.vip", "true") == ["t-2"]
+    assert links.of_day("2026-03-12") == ["t-2"]
+    rate, share, deploy = made().triage.changes
+    assert links.of_change(rate) == ["t-4"]
+    assert links.of_change(share) == ["t-2", "t-4"]
+    assert links.of_change(deploy) == []
+    assert links.of_change(replace(rate, value=None, day="2026-03-13")) == ["t-4"]
+
+
+@pytest.mark.parametrize("dimension", COLUMNS)
+def test_every_dimension_has_its_conversations(dimension):
+    one = example(1, **({} if dimension == "model" else {dimension: "m"}))
+    assert Links(made().triage, [one]).of_value(dimension, "m") == ["t-1"]
+
+
+def test_without_conversations_no_row_leads_anywhere():
+    text = triage_html(replace(made(), examples=()))
+    assert "look at" not in text
+    assert not [a for tag, a in Tags(text).elements if tag == "a" and a["href"] != "#conversations"]
 
 
 def test_it_says_that_it_holds_what_customers_wrote_where_it_does():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_llmreplay.mine.intents import OTHER, Intents, extended
@@ -30,24 +30,43 @@ def kept_or_extended(intents: Intents, turns: UserTurns, space: Space, *, seed: 
     return extended(intents, turns, space, seed=seed) if beyond > _NEW else intents
 
 
-def with_intents(facts: Facts, turns: UserTurns, space: Space, intents: Intents, first_rows: Sequence[int]) -> Facts:
-    """The facts with the dimension `intent` before the others; a conversation in which no user spoke has none.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The conversations of a space among the facts: `here` says which are, `place` where those are (by their order)."""
+
+    here: NDArray[np.bool_]
+    place: NDArray[np.int32]
+
+
+def seen_in(facts: Facts, turns: UserTurns, space: Space, first_rows: Sequence[int]) -> Seen:
+    """Which conversations of the space the facts are about.
 
     Args:
         facts: of conversations in the log's order.
         turns: of the same log.
-        space: of those turns, seen from the middle of the intents.
-        intents: what users want.
+        space: of those turns.
         first_rows: for each of the turns' logs the number of its first row in the log's table.
     """
     import numpy as np
 
     log, row = turns.rows(space.begins)
     rows = np.asarray(first_rows, np.int64)[log] + row
-    nearest = intents.of_conversations(space)
     place = np.searchsorted(facts.row, rows).clip(max=max(len(facts) - 1, 0))
     here: NDArray[np.bool_] = facts.row[place] == rows if len(facts) else np.zeros(len(rows), np.bool_)
+    return Seen(here, place[here].astype(np.int32))
+
+
+def with_intents(facts: Facts, seen: Seen, space: Space, intents: Intents) -> Facts:
+    """The facts with the dimension `intent` before the others; a conversation in which no user spoke has none.
+
+    `space` must be seen from the middle of the intents.
+    """
+    import numpy as np
+
+    nearest = intents.of_conversations(space)
     values = (*(intent.intent_id for intent in intents.found), OTHER)
     names = (*(intent.name for intent in intents.found), OTHER)
-    value = np.where(nearest < 0, len(intents.found), nearest)
-    return replace(facts, dimensions=(Dimension(INTENT, values, names, place[here], value[here]), *facts.dimensions))
+    value = np.where(nearest < 0, len(intents.found), nearest).astype(np.int32)
+    return replace(
+        facts, dimensions=(Dimension(INTENT, values, names, seen.place, value[seen.here]), *facts.dimensions)
+    )

@@ -56,7 +56,9 @@ def everything(facts: Facts) -> Dimension:
     """The dimension in which all conversations have the same value."""
     import numpy as np
 
-    return Dimension("", ("",), ("all conversations",), np.arange(len(facts)), np.zeros(len(facts), np.int64))
+    return Dimension(
+        "", ("",), ("all conversations",), np.arange(len(facts), dtype=np.int32), np.zeros(len(facts), np.int32)
+    )
 
 
 def grid_of(facts: Facts, calendar: Calendar, dimension: Dimension, among: NDArray[np.bool_] | None = None) -> Grid:
@@ -68,7 +70,7 @@ def grid_of(facts: Facts, calendar: Calendar, dimension: Dimension, among: NDArr
         chosen = among[conversation]
         conversation, value = conversation[chosen], value[chosen]
     shape = (len(dimension.values), len(calendar.days) + 1)
-    cell = value * shape[1] + calendar.place[conversation]
+    cell = calendar.place[conversation] + value.astype(np.int64) * shape[1]
     failed = facts.failed[conversation]
     return Grid(
         np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape),

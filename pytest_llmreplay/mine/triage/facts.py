@@ -21,13 +21,14 @@ class Dimension:
 
     A conversation can have one value, several (tools) or none: `conversation` and `value` are pairs, one element each
     time a conversation (its place) has a value (its place in `values`), each pair once. `names` are what people read.
+    The pairs are most of what a triage of millions of conversations keeps, so they are as small as they can be.
     """
 
     name: str
     values: tuple[str, ...]
     names: tuple[str, ...]
-    conversation: NDArray[np.int64]
-    value: NDArray[np.int64]
+    conversation: NDArray[np.int32]
+    value: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)

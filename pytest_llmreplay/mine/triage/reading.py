@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmreplay.mine.signals.signal import ROW
@@ -21,7 +21,8 @@ _BATCH_ROWS = 50_000
 _MOST_VALUES = 500
 _NO_USER = 0
 _USER = f"CASE WHEN coalesce(user_id::VARCHAR, '') = '' THEN {_NO_USER}::UBIGINT ELSE hash(user_id) END"
-_DAY = "try_cast(left(started_at::VARCHAR, 10) AS DATE) - DATE '1970-01-01'"
+_STARTED = "try_cast(started_at::VARCHAR AS TIMESTAMPTZ)"
+_DAY = f"coalesce({_STARTED}::DATE, try_cast(left(started_at::VARCHAR, 10) AS DATE)) - DATE '1970-01-01'"
 _CALLED = (
     "list_distinct(flatten(list_transform(messages, "
     "lambda m: coalesce(list_transform(m.tool_calls, lambda c: c.name), []))))"
@@ -34,8 +35,8 @@ class _Column:
     def __init__(self, name: str) -> None:
         self.name = name
         self._numbers: dict[str, int] = {}
-        self._conversation: list[NDArray[np.int64]] = []
-        self._value: list[NDArray[np.int64]] = []
+        self._conversation: list[NDArray[np.int32]] = []
+        self._value: list[NDArray[np.int32]] = []
 
     def add(self, array: Any, first: int) -> None:
         """Add a batch, whose first conversation has this place."""
@@ -43,35 +44,38 @@ class _Column:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        place = np.arange(first, first + len(array))
+        place = np.arange(first, first + len(array), dtype=np.int32)
         if pa.types.is_list(array.type):
             place, array = place[pc.list_parent_indices(array).to_numpy()], pc.list_flatten(array)
         known = pc.is_valid(array).to_numpy(zero_copy_only=False)
         encoded = array.filter(pa.array(known)).dictionary_encode()
         numbers = [self._numbers.setdefault(text, len(self._numbers)) for text in encoded.dictionary.to_pylist()]
         self._conversation.append(place[known])
-        self._value.append(np.array(numbers, np.int64)[encoded.indices.to_numpy()] if numbers else place[:0])
+        self._value.append(np.array(numbers, np.int32)[encoded.indices.to_numpy()] if numbers else place[:0])
 
     def dimension(self) -> Dimension:
-        """The dimension, with its most frequent values only, when there are very many."""
+        """The dimension, with its most frequent values only, when there are very many; nothing stays collected."""
         import numpy as np
 
-        conversation, value = (
-            np.concatenate([np.zeros(0, np.int64), *all_]) for all_ in (self._conversation, self._value)
-        )
+        conversation, value = _emptied(self._conversation), _emptied(self._value)
         texts = np.array(list(self._numbers), object)
         frequent = np.argsort(-np.bincount(value, minlength=len(texts)), kind="stable")[:_MOST_VALUES]
-        place = np.full(len(texts), -1)
-        place[frequent] = np.arange(len(frequent))
-        kept = place[value] >= 0
+        place = np.full(len(texts), -1, np.int32)
+        place[frequent] = np.arange(len(frequent), dtype=np.int32)
+        value = place[value]
+        if len(frequent) < len(texts):
+            conversation, value = conversation[value >= 0], value[value >= 0]
         names = tuple(str(text) for text in texts[frequent])
-        return Dimension(self.name, names, names, conversation[kept], place[value[kept]])
+        return Dimension(self.name, names, names, conversation, value)
 
 
 def read_facts(
-    connection: duckdb.DuckDBPyConnection, names: Sequence[str], failed: NDArray[np.int64], since: date | None = None
+    connection: duckdb.DuckDBPyConnection,
+    names: Sequence[str],
+    failed: NDArray[np.int64],
+    since: datetime | None = None,
 ) -> Facts:
-    """The facts of the relation `log`.
+    """The facts of the relation `log`; days are those of UTC, which is also the zone of times that name none.
 
     The names of values fill a dictionary and users become numbers; of a dimension with more than 500 values the most
     frequent are kept.
@@ -80,7 +84,8 @@ def read_facts(
         connection: the database.
         names: dimensions: `tool`, a canonical column that holds a text, or `metadata.` and a name in the metadata.
         failed: the rows that failed, ascending.
-        since: only conversations that began on this day or later; without it all, whether their day is known or not.
+        since: only conversations that began at this time (with its zone) or later; without it all, whether it is known
+            when they began or not.
     """
     import numpy as np
 
@@ -105,6 +110,15 @@ def read_facts(
     )
 
 
+def _emptied(parts: list[NDArray[np.int32]]) -> NDArray[np.int32]:
+    """The parts as one array, kept no longer beside it."""
+    import numpy as np
+
+    whole = np.concatenate([np.zeros(0, np.int32), *parts])
+    parts.clear()
+    return whole
+
+
 def _numbered(users: NDArray[np.uint64]) -> NDArray[np.int64]:
     import numpy as np
 
@@ -113,11 +127,11 @@ def _numbered(users: NDArray[np.uint64]) -> NDArray[np.int64]:
     return number.astype(np.int64) - first
 
 
-def _query(names: Sequence[str], since: date | None) -> str:
+def _query(names: Sequence[str], since: datetime | None) -> str:
     """Rows in the log's order, which DuckDB keeps."""
     values = "".join(f", {_value(name)} AS v{number}" for number, name in enumerate(names))
-    condition = "" if since is None else f" WHERE day >= DATE '{since.isoformat()}' - DATE '1970-01-01'"
-    return f"SELECT * FROM (SELECT {ROW}, {_DAY} AS day, {_USER} AS u{values} FROM log){condition}"  # noqa: S608 - names of columns, and literals
+    condition = "" if since is None else f" WHERE {_STARTED} >= TIMESTAMPTZ '{since.isoformat()}'"
+    return f"SELECT {ROW}, {_DAY} AS day, {_USER} AS u{values} FROM log{condition}"  # noqa: S608 - names of columns, and literals
 
 
 def _value(name: str) -> str:
