@@ -117,8 +117,6 @@ def space_of(turns: UserTurns, vectors: Vectors, middle: NDArray[np.float32] | N
     The middle is the mean over at most 65,536 turns at even distances; in a log of a few turns it is drawn to nothing,
     since a mean of few says little about what all share. A turn weighs 1 / (1 + (number - 1) / 4).
     """
-    import numpy as np
-
     return Space(
         vectors=vectors,
         begins=_begins(turns.conversation),
