@@ -22,8 +22,10 @@ from pytest_llmreplay.session.plan import PlannedTrial
 # What is under way is paid for; a request ends within its time-out, which is a minute unless a variant says otherwise.
 _SECONDS_TO_FINISH = 60.0
 _RUN_AHEAD = 4
-# Finished trials are handed out together, after the requests that their answers made room for were sent.
-_HAND_OUT_AFTER_S = 0.01
+# Finished trials are handed out together: when none has finished for so long, and at the latest after so many looks.
+# A test and the engine that both have work to do take turns at the interpreter's lock, which costs both of them.
+_QUIET_S = 0.01
+_LOOKS = 10
 
 
 class Engine(Protocol):
@@ -146,7 +148,7 @@ class LocalEngine:
                 self._started.discard(trial)
                 self._unclaimed -= 1
                 # Where tests hold the engine up, it is woken for many trials at once and not for every one.
-                resume = self._unclaimed == self._most_unclaimed // 2
+                resume = self._unclaimed == self._window // 2
         if resume:
             self._loop.call_soon_threadsafe(self._fill)
 
@@ -186,15 +188,25 @@ class LocalEngine:
                 raise
             return
         if not self._finished:
-            self._loop.call_later(_HAND_OUT_AFTER_S, self._hand_out)
+            self._loop.call_later(_QUIET_S, self._look, 1, _LOOKS)
         self._finished.append((trial, finished))
         self._waiting.append(future)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._fill()
+        if not self._tasks:
+            self._hand_out()
+
+    def _look(self, seen: int, looks: int) -> None:
+        if len(self._finished) == seen or looks == 0:
+            self._hand_out()
+        else:
+            self._loop.call_later(_QUIET_S, self._look, len(self._finished), looks - 1)
 
     def _hand_out(self) -> None:
+        if not self._finished:
+            return
         finished, self._finished = self._finished, []
         waiting, self._waiting = self._waiting, []
         try:
