@@ -55,9 +55,8 @@ class Suggesting:
             return []
         vectors = vectors_of(turns, embedder, self.caches, self.display.counting("embedding what users said"))
         space = space_of(turns, vectors)
-        log, row = turns.rows(space.begins)
-        first_rows = [self.table.row(path, 0) for path in turns.logs]
-        numbers, places = _in_triage(_numbered(first_rows, log, row), triage.conversations)
+        rows = turns.rows(space.begins, [self.table.row(path, 0) for path in turns.logs])
+        numbers, places = _in_triage(rows, triage.conversations)
         ways = self._ways(triage.conversations)
         failing, passing = patterns_of(
             triage.conversations.intent[places], ways[places], triage.conversations.failed[places]
@@ -65,14 +64,14 @@ class Suggesting:
         picks = suggest(failing, passing, lambda some: space.conversations(numbers[some]), count, seed=_SEED)
         return self._examples(triage, picks, places)
 
-    def _ways(self, conversations: Conversations) -> NDArray[np.int64]:
+    def _ways(self, conversations: Conversations) -> NDArray[np.int16]:
         """How each conversation failed, by the place of its signal; -1 for those that went well."""
         import numpy as np
 
         from pytest_llmreplay.mine.triage.ways import ways_of_failing
         from pytest_llmreplay.traces import CANONICAL_COLUMNS, canonical_conversation
 
-        ways = np.full(len(conversations), -1)
+        ways = np.full(len(conversations), -1, np.int16)
         with self.display.scanning("looking for ways of failing", self.table):
             ways[conversations.failed] = ways_of_failing(
                 self.table.connection,
@@ -83,7 +82,7 @@ class Suggesting:
             )
         return ways
 
-    def _examples(self, triage: Triage, picks: Sequence[Pick], places: NDArray[np.int64]) -> list[Example]:
+    def _examples(self, triage: Triage, picks: Sequence[Pick], places: NDArray[np.int32]) -> list[Example]:
         from pytest_llmreplay.report.triage_links import Example
 
         place_of = [int(places[pick.number]) for pick in picks]
@@ -136,20 +135,13 @@ class Suggesting:
         )
 
 
-def _numbered(first_rows: Sequence[int], log: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[np.int64]:
-    import numpy as np
-
-    rows: NDArray[np.int64] = np.asarray(first_rows, np.int64)[log] + row
-    return rows
-
-
-def _in_triage(rows: NDArray[np.int64], conversations: Conversations) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _in_triage(rows: NDArray[np.int64], conversations: Conversations) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Which conversations of a space are in the triage, by their numbers there and their places in the triage."""
     import numpy as np
 
-    places = np.searchsorted(conversations.row, rows).clip(max=max(len(conversations) - 1, 0))
+    places = np.searchsorted(conversations.row, rows).astype(np.int32).clip(max=max(len(conversations) - 1, 0))
     here = conversations.row[places] == rows if len(conversations) else np.zeros(len(rows), np.bool_)
-    return np.flatnonzero(here), places[here]
+    return np.flatnonzero(here).astype(np.int32), places[here]
 
 
 def _day(day: int) -> str | None:

@@ -147,16 +147,16 @@ class Monitor:
         from pytest_llmreplay.mine.turns import user_turns
 
         turns = user_turns(self.table.files, self.caches, self.display.reading_turns)
-        owners, own_rows = turns.rows(np.arange(len(turns)))
-        table_rows = np.array([self.table.row(log, 0) for log in turns.logs])[owners] + own_rows
+        table_rows = turns.rows(np.arange(len(turns)), [self.table.row(log, 0) for log in turns.logs])
         chosen = np.isin(table_rows, np.fromiter(rows, np.int64, len(rows)))
         turns, table_rows = turns.only(chosen), table_rows[chosen]
+        number_of = turns.turn
         texts = {watch.case_id: watch.text for watch in watches}
         done = self.display.counting("embedding what users said")
         found: dict[str, dict[int, list[int]]] = {}
         for name, places in similar_turns(turns, texts, similar_from, self.embedder, self.caches, done).items():
             numbers = found.setdefault(name, defaultdict(list))
-            for row, turn in zip(table_rows[places].tolist(), turns.turn[places].tolist(), strict=True):
+            for row, turn in zip(table_rows[places].tolist(), number_of[places].tolist(), strict=True):
                 numbers[row].append(turn)
         return found
 

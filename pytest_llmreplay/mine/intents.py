@@ -67,7 +67,7 @@ class Intents:
     found: tuple[Intent, ...]
     stability: float | None = None
 
-    def of_conversations(self, space: Space) -> NDArray[np.int64]:
+    def of_conversations(self, space: Space) -> NDArray[np.int32]:
         """For every conversation the number of its nearest intent, or -1 when none reaches it.
 
         `space` must be seen from this middle.
@@ -75,11 +75,12 @@ class Intents:
         import numpy as np
 
         if not self.found:
-            return np.full(len(space.begins), -1)
+            return np.full(len(space.begins), -1, np.int32)
         centres = np.array([intent.centre for intent in self.found])
         reach = np.array([intent.reach for intent in self.found])
-        nearest = np.empty(len(space.begins), np.int64)
-        for numbers in np.array_split(np.arange(len(nearest)), 1 + len(nearest) // _AT_ONCE):
+        nearest = np.empty(len(space.begins), np.int32)
+        for start in range(0, len(nearest), _AT_ONCE):
+            numbers = np.arange(start, min(start + _AT_ONCE, len(nearest)))
             cosines = space.conversations(numbers) @ centres.T
             best = cosines.argmax(axis=1)
             nearest[numbers] = np.where(cosines[np.arange(len(best)), best] >= reach[best], best, -1)
@@ -117,10 +118,11 @@ def extended(intents: Intents, turns: UserTurns, space: Space, *, seed: int = 0)
     """The intents, and new ones for what they do not reach, when that is enough to be one; no id changes."""
     import numpy as np
 
-    beyond = np.flatnonzero(intents.of_conversations(space) < 0)
+    is_beyond = intents.of_conversations(space) < 0
+    beyond = np.flatnonzero(is_beyond)
     if len(beyond) < 2 * _LEAST_MEMBERS:
         return intents
-    chosen = np.isin(np.repeat(np.arange(len(space.begins)), np.diff(space.begins, append=len(turns))), beyond)
+    chosen = np.repeat(is_beyond, np.diff(space.begins, append=len(turns)))
     more = find_intents(turns.only(chosen), space.part(beyond), intents.embedder, seed=seed)
     known = {intent.intent_id for intent in intents.found}
     return replace(intents, found=(*intents.found, *(each for each in more.found if each.intent_id not in known)))
@@ -181,7 +183,7 @@ def _terms(turns: UserTurns, space: Space, members: Sequence[NDArray[np.int64]])
     A word counts when at least three conversations of the cluster have it in small letters: names and identifiers do
     not become terms, since intents are shown and committed.
     """
-    words = [_words(turns, space, numbers[:_NAMED_BY]) for numbers in members]
+    words = _words(turns, space, [numbers[:_NAMED_BY] for numbers in members])
     total = Counter[str]()
     for counts in words:
         total.update(counts)
@@ -204,18 +206,25 @@ def _z(inside: int, all_inside: int, outside: int, all_outside: int) -> float:
     return (odds[0] - odds[1]) / math.sqrt(1 / (inside + _PRIOR) + 1 / (outside + _PRIOR))
 
 
-def _words(turns: UserTurns, space: Space, conversations: NDArray[np.int64]) -> Counter[str]:
-    """In how many of the conversations each word is said; words that all English shares are left out."""
+def _words(turns: UserTurns, space: Space, groups: Sequence[NDArray[np.int64]]) -> list[Counter[str]]:
+    """In how many conversations of each group each word is said; words that all English shares are left out.
+
+    The texts are read once for all groups.
+    """
+    import numpy as np
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    counts = Counter[str]()
-    for texts in _said(turns, space, conversations):
-        counts.update({w for text in texts for w in _WORD.findall(text) if w.islower()} - ENGLISH_STOP_WORDS)
+    conversations = np.concatenate(groups)
+    group = np.repeat(np.arange(len(groups)), [len(numbers) for numbers in groups])
+    order = np.argsort(conversations)
+    counts = [Counter[str]() for _ in groups]
+    for number, texts in zip(group[order], _said(turns, space, conversations[order]), strict=True):
+        counts[number].update({w for text in texts for w in _WORD.findall(text) if w.islower()} - ENGLISH_STOP_WORDS)
     return counts
 
 
 def _said(turns: UserTurns, space: Space, conversations: NDArray[np.int64]) -> Iterator[list[str]]:
-    """What the user of each conversation said."""
+    """What the user of each conversation said; their numbers ascend."""
     import numpy as np
 
     spans = [space.turns(int(number)) for number in conversations]

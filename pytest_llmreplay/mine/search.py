@@ -125,8 +125,7 @@ def search_like_trace(
     if not len(own):
         raise UserError("no conversation with this id in which a user says something", key="--like-trace", value=trace)
     space = space_of(turns, vectors_of(turns, embedder, caches, progress))
-    numbers = np.unique(turns.conversation, return_inverse=True)[1]
-    itself = np.unique(numbers[np.isin(turns.position, own.position)])
+    itself = np.unique(turns.conversation[np.isin(turns.position, own.position)])
     ranking = rank_conversation(space, int(itself[0]))
     best = [number for number in ranking.best(limit + len(itself)) if number not in itself][:limit]
     said = " ".join(turn.text for turn in own.read(range(len(own))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_llmreplay.mine.turns import UserTurns
@@ -21,22 +22,27 @@ _PRIOR = 20
 _HALF_AT = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Space:
     """The vectors of a log's user turns, taken from `middle`; `begins` says at which turn each conversation begins.
 
     What all conversations of a log share (its subject, its greetings) lies in the middle and would make all of them
     alike; what is left tells them apart. `weights` says how much each turn counts in its conversation: people say early
-    what they want. `distances` are those of the turns from the middle, `lengths` those of the weighted sums of the
-    conversations' directions.
+    what they want.
     """
 
     vectors: Vectors
-    begins: NDArray[np.int64]
+    begins: NDArray[np.int32]
     weights: NDArray[np.float32]
     middle: NDArray[np.float32]
-    distances: NDArray[np.float32]
-    lengths: NDArray[np.float32]
+
+    @cached_property
+    def sizes(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The distances of the turns from the middle, and the lengths of the conversations' sums of directions.
+
+        Only who compares with all turns needs them; they take a reading of all vectors.
+        """
+        return _sizes(self.vectors, self.begins, self.weights, self.middle)
 
     def direction(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """The direction of a vector, of length 1 (0 in the middle)."""
@@ -54,7 +60,7 @@ class Space:
         direction: NDArray[np.float32] = self.conversations(np.array([number]))[0]
         return direction
 
-    def conversations(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+    def conversations(self, numbers: NDArray[np.integer]) -> NDArray[np.float32]:
         """The directions of some whole conversations, one a row."""
         import numpy as np
         from scipy.sparse import csr_array
@@ -67,25 +73,27 @@ class Space:
             rows[block] = csr_array((self.weights[places], np.arange(len(places)), edges), shape=shape) @ directions
         return unit(rows)
 
-    def part(self, conversations: NDArray[np.int64]) -> Space:
+    def part(self, conversations: NDArray[np.integer]) -> Space:
         """The space of some conversations, by ascending numbers, seen from the same middle."""
+        import numpy as np
+
         places, edges = self._places(conversations)
         return Space(
             vectors=replace(self.vectors, rows=self.vectors.rows[places]),
-            begins=edges[:-1],
+            begins=edges[:-1].astype(np.int32),
             weights=self.weights[places],
             middle=self.middle,
-            distances=self.distances[places],
-            lengths=self.lengths[conversations],
         )
 
-    def _places(self, conversations: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _places(self, conversations: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The places of the conversations' turns one after the other, and where each conversation's begin and end."""
         import numpy as np
 
-        lengths = np.diff(self.begins, append=len(self.vectors))[conversations]
-        edges = np.cumsum([0, *lengths])
-        return np.arange(edges[-1]) + np.repeat(self.begins[conversations] - edges[:-1], lengths), edges
+        begins, following = self.begins[conversations], conversations + 1
+        is_last = following == len(self.begins)
+        ends = np.where(is_last, len(self.vectors), self.begins[np.where(is_last, 0, following)])
+        edges = np.concatenate([np.zeros(1, np.int64), np.cumsum(ends - begins)])
+        return np.arange(edges[-1]) + np.repeat(begins - edges[:-1], ends - begins), edges
 
     def similarity(self, direction: NDArray[np.float32]) -> NDArray[np.float32]:
         """The cosine between a direction and that of every turn."""
@@ -94,13 +102,13 @@ class Space:
         products = np.empty(len(self.vectors), np.float32)
         for block in _blocks(len(self.vectors)):
             products[block] = np.einsum("ij,j->i", self.vectors.unpacked(block), direction)
-        return np.divide(products - self.middle @ direction, self.distances, dtype=np.float32)
+        return np.divide(products - self.middle @ direction, self.sizes[0], dtype=np.float32)
 
     def whole(self, similarity: NDArray[np.float32]) -> NDArray[np.float32]:
         """The cosine between a direction and that of every conversation, from its cosines with the turns."""
         import numpy as np
 
-        return np.divide(np.add.reduceat(similarity * self.weights, self.begins), self.lengths, dtype=np.float32)
+        return np.divide(np.add.reduceat(similarity * self.weights, self.begins), self.sizes[1], dtype=np.float32)
 
 
 def space_of(turns: UserTurns, vectors: Vectors, middle: NDArray[np.float32] | None = None) -> Space:
@@ -109,13 +117,28 @@ def space_of(turns: UserTurns, vectors: Vectors, middle: NDArray[np.float32] | N
     The middle is the mean over at most 65,536 turns at even distances; in a log of a few turns it is drawn to nothing,
     since a mean of few says little about what all share. A turn weighs 1 / (1 + (number - 1) / 4).
     """
+    return Space(
+        vectors=vectors,
+        begins=_begins(turns.conversation),
+        weights=_weights(turns.turn),
+        middle=_middle(vectors) if middle is None else middle,
+    )
+
+
+def _begins(conversation: NDArray[np.int32]) -> NDArray[np.int32]:
     import numpy as np
 
-    begins = np.flatnonzero(np.diff(turns.conversation, prepend=-1))
-    weights = (1 / (1 + (turns.turn - 1) / _HALF_AT)).astype(np.float32)
-    middle = _middle(vectors) if middle is None else middle
-    distances, lengths = _sizes(vectors, begins, weights, middle)
-    return Space(vectors, begins, weights, middle, distances, lengths)
+    is_first = np.ones(len(conversation), np.bool_)
+    is_first[1:] = conversation[1:] != conversation[:-1]
+    return np.flatnonzero(is_first).astype(np.int32)
+
+
+def _weights(turn: NDArray[np.int32]) -> NDArray[np.float32]:
+    import numpy as np
+
+    by_number = (1 / (1 + np.arange(turn.max(initial=0)) / _HALF_AT)).astype(np.float32)
+    weights: NDArray[np.float32] = by_number[turn - 1]
+    return weights
 
 
 def _middle(vectors: Vectors) -> NDArray[np.float32]:
@@ -129,7 +152,7 @@ def _middle(vectors: Vectors) -> NDArray[np.float32]:
 
 
 def _sizes(
-    vectors: Vectors, begins: NDArray[np.int64], weights: NDArray[np.float32], middle: NDArray[np.float32]
+    vectors: Vectors, begins: NDArray[np.integer], weights: NDArray[np.float32], middle: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The turns' distances from the middle, and the lengths of the conversations' weighted sums of directions.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_llmreplay.mine.caches import Caches
 from pytest_llmreplay.model.canonical import digest
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
     from numpy.typing import NDArray
 
+_Number = TypeVar("_Number", bound="np.number[Any]")
 Reading = Callable[[int, Callable[[], float]], AbstractContextManager[None]]
 """Entered while a log of so many conversations is read, with what says which share of it has been, from 0 to 1."""
 
@@ -48,33 +50,51 @@ class UserTurn:
 
 @dataclass(frozen=True, slots=True)
 class UserTurns:
-    """The user turns of some logs, or some of them, in the logs' order; all arrays have one element a turn.
+    """The user turns of some logs, or some of them, in the logs' order.
 
-    `position` is a turn's place among all turns of the logs, ascending; `conversation` numbers the conversations,
-    ascending; `key` is 64 bits of the text's MD5, under which its vector is kept. The texts stay in the `tables`, of
-    which the n-th holds the positions from `starts[n]` on and belongs to the n-th of `logs`.
+    `position` is each turn's place among all turns of the logs, ascending. All else stays in the `tables`, of which the
+    n-th holds the positions from `starts[n]` on and belongs to the n-th of `logs`; what a property gives is read from
+    them every time, one element a turn.
     """
 
     logs: tuple[Path, ...]
     tables: tuple[Path, ...]
     starts: NDArray[np.int64]
     position: NDArray[np.int32]
-    conversation: NDArray[np.int32]
-    turn: NDArray[np.int32]
-    key: NDArray[np.uint64]
 
     def __len__(self) -> int:
         return len(self.position)
 
+    @property
+    def conversation(self) -> NDArray[np.int32]:
+        """The numbers of the turns' conversations, from 0, ascending."""
+        import numpy as np
+
+        numbers, met = np.empty(len(self), np.int32), 0
+        for here, rows in self._read("row", np.int32, self.position):
+            if len(rows):
+                numbers[here] = np.cumsum(np.diff(rows, prepend=rows[:1]) != 0, dtype=np.int32)
+                numbers[here] += np.int32(met)
+                met = int(numbers[here.stop - 1]) + 1
+        return numbers
+
+    @property
+    def turn(self) -> NDArray[np.int32]:
+        """The turns' numbers in their conversations, from 1."""
+        import numpy as np
+
+        return self._column("turn", np.int32)
+
+    @property
+    def key(self) -> NDArray[np.uint64]:
+        """64 bits of each text's MD5, under which its vector is kept."""
+        import numpy as np
+
+        return self._column("key", np.uint64)
+
     def only(self, chosen: NDArray[np.bool_]) -> UserTurns:
         """The turns for which `chosen` is true."""
-        return replace(
-            self,
-            position=self.position[chosen],
-            conversation=self.conversation[chosen],
-            turn=self.turn[chosen],
-            key=self.key[chosen],
-        )
+        return replace(self, position=self.position[chosen])
 
     def of_conversations(self, ids: Collection[str]) -> UserTurns:
         """The turns of the conversations with these ids."""
@@ -113,14 +133,42 @@ class UserTurns:
                         found[here[at]] = UserTurn(log=self.logs[number], **row)
         return [found[place] for place in places]
 
-    def rows(self, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """For each of some places the number of its log among `logs`, and its conversation's row (from 0) there."""
+    def rows(self, places: NDArray[np.integer], first_rows: Sequence[int]) -> NDArray[np.int64]:
+        """The row of the conversation at each of some ascending places.
+
+        Args:
+            places: of turns in these arrays.
+            first_rows: the number of the first row of each of `logs`; the rows of a log count on from it.
+        """
         import numpy as np
-        import pyarrow.parquet as pq
 
         position = self.position[places]
-        rows = np.concatenate([pq.read_table(table, columns=["row"])["row"].to_numpy() for table in self.tables])
-        return np.searchsorted(self.starts, position, side="right") - 1, rows[position].astype(np.int64)
+        rows = np.empty(len(position), np.int64)
+        for (here, values), first_row in zip(self._read("row", np.int32, position), first_rows, strict=True):
+            rows[here] = values
+            rows[here] += first_row
+        return rows
+
+    def _column(self, name: str, kind: type[_Number]) -> NDArray[_Number]:
+        """A column of numbers of the tables."""
+        import numpy as np
+
+        values = np.empty(len(self), kind)
+        for here, part in self._read(name, kind, self.position):
+            values[here] = part
+        return values
+
+    def _read(
+        self, name: str, kind: type[_Number], positions: NDArray[np.int32]
+    ) -> Iterator[tuple[slice, NDArray[_Number]]]:
+        """A column of each table at those of some ascending positions that it holds, and which these are."""
+        import numpy as np
+
+        # Numbers of another type would make a copy of all positions.
+        starts = self.starts.astype(positions.dtype)
+        edges = [*np.searchsorted(positions, starts).tolist(), len(positions)]
+        for table, start, (low, high) in zip(self.tables, starts, itertools.pairwise(edges), strict=True):
+            yield slice(low, high), _column(table, name, kind)[positions[low:high] - start]
 
     def _positions_of(self, ids: Collection[str]) -> NDArray[np.int64]:
         import numpy as np
@@ -155,18 +203,23 @@ def user_turns(logs: Sequence[Path], caches: Caches, reading: Reading = _unwatch
     import pyarrow.parquet as pq
 
     tables = tuple(_table(Path(log).resolve(), caches, reading) for log in logs)
-    read = [pq.read_table(table, columns=["row", "turn", "key"]) for table in tables]
-    rows = [table["row"].to_numpy() for table in read]
-    begins = [np.diff(row, prepend=-1) != 0 for row in rows]
-    return UserTurns(
-        logs=tuple(Path(log) for log in logs),
-        tables=tables,
-        starts=np.cumsum([0, *map(len, rows)])[:-1],
-        position=np.arange(sum(map(len, rows)), dtype=np.int32),
-        conversation=np.cumsum(np.concatenate(begins), dtype=np.int32) - np.int32(1),
-        turn=np.concatenate([table["turn"].to_numpy() for table in read]),
-        key=np.concatenate([table["key"].to_numpy() for table in read]),
-    )
+    edges = np.cumsum([0, *(pq.read_metadata(table).num_rows for table in tables)])
+    position = np.arange(edges[-1], dtype=np.int32)
+    return UserTurns(tuple(Path(log) for log in logs), tables, edges[:-1], position)
+
+
+def _column(table: Path, name: str, kind: type[_Number]) -> NDArray[_Number]:
+    """A column of numbers, beside which no more than a batch is in memory."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    first = 0
+    with pq.ParquetFile(table) as file:
+        values = np.empty(file.metadata.num_rows, kind)
+        for batch in file.iter_batches(columns=[name]):
+            values[first : first + batch.num_rows] = batch.column(0).to_numpy()
+            first += batch.num_rows
+    return values
 
 
 def _table(log: Path, caches: Caches, reading: Reading) -> Path:

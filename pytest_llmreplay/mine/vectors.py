@@ -78,13 +78,16 @@ def vectors_of(turns: UserTurns, embedder: Embedder, caches: Caches, progress: P
     import numpy as np
 
     kind = f"vectors{_LAYOUT}-{text_digest(embedder.identity)[:16]}"
-    segments = _kept(kind, caches)
-    missing = _places(turns.key, segments) < 0
-    missing[missing] = _firsts(turns.key[missing])
-    segments += _embed(turns.only(missing), embedder, kind, caches, progress)
+    segments, keys = _kept(kind, caches), turns.key
+    places = _places(keys, segments)
+    missing = places < 0
+    if missing.any():
+        missing[missing] = _firsts(keys[missing])
+        segments += _embed(turns.only(missing), keys[missing], embedder, kind, caches, progress)
+        places = _places(keys, segments)
     starts = np.cumsum([0, *(len(segment.keys) for segment in segments)])[:-1]
     dimensions = segments[0].steps.shape[1] if segments else 1
-    return Vectors(tuple(segments), starts, _places(turns.key, segments), dimensions)
+    return Vectors(tuple(segments), starts, places, dimensions)
 
 
 def _places(keys: NDArray[np.uint64], segments: Sequence[_Segment]) -> NDArray[np.int32]:
@@ -105,7 +108,12 @@ def _kept(kind: str, caches: Caches) -> list[_Segment]:
 
 
 def _embed(
-    missing: UserTurns, embedder: Embedder, kind: str, caches: Caches, progress: Progress | None
+    missing: UserTurns,
+    keys: NDArray[np.uint64],
+    embedder: Embedder,
+    kind: str,
+    caches: Caches,
+    progress: Progress | None,
 ) -> list[_Segment]:
     import numpy as np
 
@@ -115,15 +123,15 @@ def _embed(
 
     def keep() -> None:
         if waiting:
-            keys, vectors = (np.concatenate(parts) for parts in zip(*waiting, strict=True))
-            segments.append(_written(keys, vectors, kind, caches))
+            own, vectors = (np.concatenate(parts) for parts in zip(*waiting, strict=True))
+            segments.append(_written(own, vectors, kind, caches))
             waiting.clear()
 
     try:
         for places, texts in missing.texts(missing.position):
             for start in range(0, len(texts), _AT_ONCE):
                 part = slice(start, start + _AT_ONCE)
-                waiting.append((missing.key[places[part]], embedder.embed(texts[part])))
+                waiting.append((keys[places[part]], embedder.embed(texts[part])))
                 done += len(texts[part])
                 if progress is not None:
                     progress(done, len(missing))
@@ -164,7 +172,10 @@ def _opened(path: Path) -> _Segment:
 def _firsts(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Which of the keys stand for the first time."""
     import numpy as np
+    import pyarrow as pa
 
-    first = np.zeros(len(keys), bool)
-    first[np.unique(keys, return_index=True)[1]] = True
+    # Keys are numbered as they are met, so that a new one has a higher number than all before.
+    numbers = pa.array(keys).dictionary_encode().indices.to_numpy()
+    first = np.ones(len(keys), np.bool_)
+    first[1:] = numbers[1:] > np.maximum.accumulate(numbers)[:-1]
     return first

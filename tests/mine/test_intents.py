@@ -11,7 +11,7 @@ from sklearn.metrics import homogeneity_score
 from pytest_llmreplay.mine.intents import _z, extended, find_intents
 from pytest_llmreplay.mine.intents_file import read_intents, write_intents
 from pytest_llmreplay.mine.space import space_of
-from pytest_llmreplay.mine.turns import user_turns
+from pytest_llmreplay.mine.turns import UserTurns, user_turns
 from pytest_llmreplay.mine.vectors import vectors_of
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.providers.embeddings import static_embedder
@@ -79,6 +79,15 @@ def test_wishes_are_told_apart_named_by_their_words_and_no_customer(seen):
     assert not any("zebulon" in intent.name.lower() for intent in intents.found)
     assert [i.size for i in intents.found] == sorted((i.size for i in intents.found), reverse=True)
     assert 0 < intents.stability <= 1
+
+
+def test_the_words_of_all_intents_are_read_at_once(seen, monkeypatch):
+    turns, space = seen(conversations(240, 1)[0])
+    readings, texts = [], UserTurns.texts
+    monkeypatch.setattr(UserTurns, "texts", lambda self, positions: readings.append(1) or texts(self, positions))
+    intents = find_intents(turns, space, EMBEDDER)
+    assert len(intents.found) > 1
+    assert readings == [1]
 
 
 def test_the_same_seed_finds_the_same(seen):

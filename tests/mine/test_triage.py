@@ -12,7 +12,9 @@ from pytest_llmreplay.mine.triage import Share
 from pytest_llmreplay.mine.triage.analyse import triage
 from pytest_llmreplay.mine.triage.facts import Dimension, Wrong
 from pytest_llmreplay.mine.triage.plain import triage_json
+from pytest_llmreplay.mine.triage.reading import read_facts
 from pytest_llmreplay.mine.triage.tables import adjusted, difference, dispersion, odds_ratio, p_higher, surplus, thinned
+from tests.mine.conftest import talk, user
 from tests.mine.triage_facts import FIRST, alarming, having, log_of, planted, single
 
 COUNTS = st.tuples(st.integers(0, 60), st.integers(1, 60), st.integers(0, 60), st.integers(1, 60))
@@ -148,6 +150,33 @@ def test_shares_and_trends_of_groups_add_up():
             assert sum(day.failures for day in group.trend) == group.failing.count
     intents = result.conversations.intent
     assert [int((intents == n).sum()) for n in range(12)] == [one.failing.total for one in result.groups["intent"]]
+
+
+def test_counting_in_parts_changes_nothing(monkeypatch):
+    facts = planted(log_of(10), having(log_of(10), "tool", "refund"), 0.3)
+    whole = triaged(facts)
+    monkeypatch.setattr("pytest_llmreplay.mine.triage.counting._AT_ONCE", 701)
+    assert whole.findings
+    assert triage_json(triaged(facts)) == triage_json(whole)
+
+
+def test_what_is_read_of_a_log(table_of):
+    said = (("ann", "2026-01-02", "v1"), ("", None, "v2"), (None, "2026-01-01", None), ("bob", "1", "v1"))
+    logged = [
+        talk(user("x"), named=str(n), user_id=who, started_at=day, prompt_version=version)
+        for n, (who, day, version) in enumerate((*said, said[0]))
+    ]
+    with table_of(logged) as table:
+        facts = read_facts(table.connection, ["prompt_version", "format", "model"], np.array([1, 4]))
+    assert facts.row.tolist() == [0, 1, 2, 3, 4]
+    assert facts.failed.tolist() == [False, True, False, False, True]
+    assert facts.day.tolist() == [20455, -1, 20454, -1, 20455]
+    assert (facts.user >= 0).tolist() == [True, False, False, True, True]
+    assert facts.user[0] == facts.user[4] != facts.user[3]
+    [version] = facts.dimensions
+    assert (version.name, version.values) == ("prompt_version", ("v1", "v2"))
+    assert version.conversation.tolist() == [0, 1, 3, 4]
+    assert version.value.tolist() == [0, 1, 0, 0]
 
 
 def test_one_user_is_isolated():

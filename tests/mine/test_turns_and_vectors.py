@@ -47,6 +47,29 @@ def test_several_logs_are_one_table_and_the_first_of_one_is_not_the_last_of_the_
     assert texts_of(turns.of_conversations({"c", "a", "nobody"})) == ["x", "z"]
 
 
+def test_rows_count_on_through_the_logs(log, caches):
+    logs = [log(SAID, "1.parquet"), log({"e": []}, "2.parquet"), log({"f": [], "g": ["x", "y"]}, "3.parquet")]
+    turns = user_turns(logs, caches)
+    assert turns.rows(np.arange(len(turns)), [0, 100, 200]).tolist() == [0, 0, 1, 3, 3, 201, 201]
+    assert turns.rows(np.array([2, 6]), [0, 100, 200]).tolist() == [1, 201]
+    some = turns.only(turns.turn == 1)
+    assert some.rows(np.arange(3), [0, 100, 200]).tolist() == [0, 3, 201]
+    assert some.key.tolist() == turns.key[turns.turn == 1].tolist()
+
+
+def test_the_direction_of_a_conversation_is_that_of_its_weighted_turns(log, caches):
+    turns = user_turns([log(SAID)], caches)
+    vectors = vectors_of(turns, FakeEmbedder(), caches)
+    space = space_of(turns, vectors)
+    directions = unit(vectors.unpacked(slice(None)) - space.middle)
+    weights = 1 / (1 + (turns.turn - 1) / 4)
+    sums = [weights[at] @ directions[at] for at in (slice(3, 5), slice(0, 2), slice(2, 3))]
+    assert space.conversations(np.array([2, 0, 1])) == pytest.approx(unit(np.array(sums)), abs=1e-6)
+    assert space.part(np.array([0, 2])).conversations(np.array([1, 0])) == pytest.approx(
+        unit(np.array(sums[:2])), abs=1e-6
+    )
+
+
 def test_a_table_is_made_once_and_again_when_the_log_changed(log, caches):
     path = log({"a": ["x"]})
     user_turns([path], caches)

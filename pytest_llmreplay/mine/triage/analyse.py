@@ -146,7 +146,7 @@ def _finding(facts: Facts, calendar: Calendar, found: Found, failures: int) -> F
         found.p,
         found.p_adjusted,
         sentence,
-        np.flatnonzero(found.members),
+        np.flatnonzero(found.members).astype(np.int32),
     )
 
 
@@ -160,13 +160,13 @@ def _conversations(facts: Facts, found: Sequence[Found]) -> Conversations:
     """The conversations for whoever looks closer; intents are numbered as their groups are."""
     import numpy as np
 
-    finding = np.full(len(facts), -1)
+    finding = np.full(len(facts), -1, np.int16)
     for number, one in reversed(list(enumerate(found))):
         finding[one.members] = number
-    intent = np.full(len(facts), -1)
+    intent = np.full(len(facts), -1, np.int16)
     intents = facts.dimension("intent")
     if intents is not None:
-        place = np.empty(len(intents.values), np.int64)
+        place = np.empty(len(intents.values), np.int16)
         place[_order(grid_of(facts, calendar_of(facts), intents))] = np.arange(len(intents.values))
         intent[intents.conversation] = place[intents.value]
     return Conversations(facts.row, facts.failed, facts.day, intent, finding)

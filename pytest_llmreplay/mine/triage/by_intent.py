@@ -49,11 +49,10 @@ def seen_in(facts: Facts, turns: UserTurns, space: Space, first_rows: Sequence[i
     """
     import numpy as np
 
-    log, row = turns.rows(space.begins)
-    rows = np.asarray(first_rows, np.int64)[log] + row
-    place = np.searchsorted(facts.row, rows).clip(max=max(len(facts) - 1, 0))
+    rows = turns.rows(space.begins, first_rows)
+    place = np.searchsorted(facts.row, rows).astype(np.int32).clip(max=max(len(facts) - 1, 0))
     here: NDArray[np.bool_] = facts.row[place] == rows if len(facts) else np.zeros(len(rows), np.bool_)
-    return Seen(here, place[here].astype(np.int32))
+    return Seen(here, place[here])
 
 
 def with_intents(facts: Facts, seen: Seen, space: Space, intents: Intents) -> Facts:
@@ -66,7 +65,6 @@ def with_intents(facts: Facts, seen: Seen, space: Space, intents: Intents) -> Fa
     nearest = intents.of_conversations(space)
     values = (*(intent.intent_id for intent in intents.found), OTHER)
     names = (*(intent.name for intent in intents.found), OTHER)
-    value = np.where(nearest < 0, len(intents.found), nearest).astype(np.int32)
-    return replace(
-        facts, dimensions=(Dimension(INTENT, values, names, seen.place, value[seen.here]), *facts.dimensions)
-    )
+    nearest[nearest < 0] = len(intents.found)
+    value = nearest[seen.here].astype(np.int16)
+    return replace(facts, dimensions=(Dimension(INTENT, values, names, seen.place, value), *facts.dimensions))

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_AT_ONCE = 1_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """The days that a log has conversations of, ascending; `place` is each conversation's day among them, from 1.
@@ -21,7 +24,7 @@ class Calendar:
     """
 
     days: NDArray[np.int32]
-    place: NDArray[np.int64]
+    place: NDArray[np.int32]
 
     def iso(self, place: int) -> str:
         """The day at a place from 1."""
@@ -49,7 +52,7 @@ def calendar_of(facts: Facts) -> Calendar:
     import numpy as np
 
     days = np.unique(facts.day[facts.day >= 0])
-    return Calendar(days, np.where(facts.day >= 0, np.searchsorted(days, facts.day) + 1, 0))
+    return Calendar(days, np.searchsorted(days, facts.day, side="right").astype(np.int32))
 
 
 def everything(facts: Facts) -> Dimension:
@@ -57,7 +60,7 @@ def everything(facts: Facts) -> Dimension:
     import numpy as np
 
     return Dimension(
-        "", ("",), ("all conversations",), np.arange(len(facts), dtype=np.int32), np.zeros(len(facts), np.int32)
+        "", ("",), ("all conversations",), np.arange(len(facts), dtype=np.int32), np.zeros(len(facts), np.int16)
     )
 
 
@@ -65,17 +68,18 @@ def grid_of(facts: Facts, calendar: Calendar, dimension: Dimension, among: NDArr
     """Count a dimension's values by day; `among` says which conversations count, all without it."""
     import numpy as np
 
-    conversation, value = dimension.conversation, dimension.value
-    if among is not None:
-        chosen = among[conversation]
-        conversation, value = conversation[chosen], value[chosen]
     shape = (len(dimension.values), len(calendar.days) + 1)
-    cell = calendar.place[conversation] + value.astype(np.int64) * shape[1]
-    failed = facts.failed[conversation]
-    return Grid(
-        np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape),
-        np.bincount(cell[failed], minlength=shape[0] * shape[1]).reshape(shape),
-    )
+    total, failing = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    for start in range(0, len(dimension.value), _AT_ONCE):
+        conversation = dimension.conversation[start : start + _AT_ONCE]
+        value = dimension.value[start : start + _AT_ONCE]
+        if among is not None:
+            chosen = among[conversation]
+            conversation, value = conversation[chosen], value[chosen]
+        cell = calendar.place[conversation] + value.astype(np.int64) * shape[1]
+        total += np.bincount(cell, minlength=total.size).reshape(shape)
+        failing += np.bincount(cell[facts.failed[conversation]], minlength=total.size).reshape(shape)
+    return Grid(total, failing)
 
 
 def trend_of(grid: Grid, value: int, calendar: Calendar) -> tuple[DayCount, ...]:

@@ -28,15 +28,15 @@ class Dimension:
     values: tuple[str, ...]
     names: tuple[str, ...]
     conversation: NDArray[np.int32]
-    value: NDArray[np.int32]
+    value: NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The conversations of a log, one element each in its order.
 
-    `row` is the number in the log's table, `day` counts from 1970-01-01 (-1: not known), `user` numbers the users from
-    0 (-1: not known).
+    `row` is the number in the log's table, `day` counts from 1970-01-01 (-1: not known), `user` is a number that every
+    user has alone, from 0 (-1: not known).
     """
 
     row: NDArray[np.int64]

@@ -131,7 +131,7 @@ class Finding:
     p: float
     p_adjusted: float
     sentence: str
-    members: NDArray[np.int64] = field(compare=False)
+    members: NDArray[np.int32] = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +172,8 @@ class Conversations:
     row: NDArray[np.int64]
     failed: NDArray[np.bool_]
     day: NDArray[np.int32]
-    intent: NDArray[np.int64]
-    finding: NDArray[np.int64]
+    intent: NDArray[np.int16]
+    finding: NDArray[np.int16]
 
     def __len__(self) -> int:
         return len(self.row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_llmreplay.mine.signals.signal import ROW
 from pytest_llmreplay.mine.signals.sql import literal
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_Kind = TypeVar("_Kind", bound="np.generic")
 TOOL = "tool"
 METADATA = "metadata."
 _BATCH_ROWS = 50_000
 _MOST_VALUES = 500
-_NO_USER = 0
-_USER = f"CASE WHEN coalesce(user_id::VARCHAR, '') = '' THEN {_NO_USER}::UBIGINT ELSE hash(user_id) END"
+_USER = "CASE WHEN coalesce(user_id::VARCHAR, '') = '' THEN -1 ELSE (hash(user_id) >> 1)::BIGINT END"
 _STARTED = "try_cast(started_at::VARCHAR AS TIMESTAMPTZ)"
 _DAY = f"coalesce({_STARTED}::DATE, try_cast(left(started_at::VARCHAR, 10) AS DATE)) - DATE '1970-01-01'"
 _CALLED = (
@@ -33,10 +33,12 @@ class _Column:
     """Collects one dimension's pairs; values are numbered as they are met."""
 
     def __init__(self, name: str) -> None:
+        import numpy as np
+
         self.name = name
         self._numbers: dict[str, int] = {}
-        self._conversation: list[NDArray[np.int32]] = []
-        self._value: list[NDArray[np.int32]] = []
+        self._conversation: list[NDArray[np.int32]] = [np.zeros(0, np.int32)]
+        self._value: list[NDArray[np.int32]] = [np.zeros(0, np.int32)]
 
     def add(self, array: Any, first: int) -> None:
         """Add a batch, whose first conversation has this place."""
@@ -53,8 +55,11 @@ class _Column:
         self._conversation.append(place[known])
         self._value.append(np.array(numbers, np.int32)[encoded.indices.to_numpy()] if numbers else place[:0])
 
-    def dimension(self) -> Dimension:
-        """The dimension, with its most frequent values only, when there are very many; nothing stays collected."""
+    def dimension(self, everyone: NDArray[np.int32]) -> Dimension:
+        """The dimension, with its most frequent values only, when there are very many; nothing stays collected.
+
+        Where each of the conversations, which are `everyone`, has one value, that array is shared.
+        """
         import numpy as np
 
         conversation, value = _emptied(self._conversation), _emptied(self._value)
@@ -65,8 +70,10 @@ class _Column:
         value = place[value]
         if len(frequent) < len(texts):
             conversation, value = conversation[value >= 0], value[value >= 0]
+        if np.array_equal(conversation, everyone):
+            conversation = everyone
         names = tuple(str(text) for text in texts[frequent])
-        return Dimension(self.name, names, names, conversation, value)
+        return Dimension(self.name, names, names, conversation, value.astype(np.int16))
 
 
 def read_facts(
@@ -77,8 +84,8 @@ def read_facts(
 ) -> Facts:
     """The facts of the relation `log`; days are those of UTC, which is also the zone of times that name none.
 
-    The names of values fill a dictionary and users become numbers; of a dimension with more than 500 values the most
-    frequent are kept.
+    The names of values fill a dictionary and users become numbers (of 63 bits, by their names); of a dimension with
+    more than 500 values the most frequent are kept.
 
     Args:
         connection: the database.
@@ -90,41 +97,45 @@ def read_facts(
     import numpy as np
 
     columns = [_Column(name) for name in names]
-    rows, days, users = [], [], []
+    rows, days, users = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
+    did_fail = [np.zeros(0, np.bool_)]
     count = 0
     for batch in connection.sql(_query(names, since)).to_arrow_reader(_BATCH_ROWS):
         row, day, user, *values = batch.columns
-        rows.append(row.to_numpy())
-        days.append(day.fill_null(-1).to_numpy())
-        users.append(user.to_numpy())
+        # A view of one column would keep the whole batch in memory, with all its texts.
+        rows.append(row.to_numpy().copy())
+        days.append(day.fill_null(-1).to_numpy().astype(np.int32))
+        users.append(user.to_numpy().copy())
+        did_fail.append(_among(rows[-1], failed))
         for column, array in zip(columns, values, strict=True):
             column.add(array, count)
         count += batch.num_rows
-    row = np.concatenate([np.zeros(0, np.int64), *rows])
+    everyone = np.arange(count, dtype=np.int32)
     return Facts(
-        row=row,
-        failed=np.isin(row, failed, kind="sort"),
-        day=np.concatenate([np.zeros(0, np.int32), *days]).astype(np.int32),
-        user=_numbered(np.concatenate([np.zeros(0, np.uint64), *users])),
-        dimensions=tuple(dimension for column in columns if (dimension := column.dimension()).values),
+        row=_emptied(rows),
+        failed=_emptied(did_fail),
+        day=_emptied(days),
+        user=_emptied(users),
+        dimensions=tuple(dimension for column in columns if (dimension := column.dimension(everyone)).values),
     )
 
 
-def _emptied(parts: list[NDArray[np.int32]]) -> NDArray[np.int32]:
+def _emptied(parts: list[NDArray[_Kind]]) -> NDArray[_Kind]:
     """The parts as one array, kept no longer beside it."""
     import numpy as np
 
-    whole = np.concatenate([np.zeros(0, np.int32), *parts])
+    whole = np.concatenate(parts)
     parts.clear()
     return whole
 
 
-def _numbered(users: NDArray[np.uint64]) -> NDArray[np.int64]:
+def _among(rows: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of the rows are among some ascending ones."""
     import numpy as np
 
-    known, number = np.unique(users, return_inverse=True)
-    first = int(len(known) > 0 and known[0] == _NO_USER)
-    return number.astype(np.int64) - first
+    place = np.searchsorted(some, rows)
+    found: NDArray[np.bool_] = np.append(some, -1)[place] == rows
+    return found
 
 
 def _query(names: Sequence[str], since: datetime | None) -> str:

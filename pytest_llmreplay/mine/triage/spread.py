@@ -70,10 +70,10 @@ def routing_of(wrong: Wrong, failures: int) -> Routing:
     return Routing(share, ROUTING_RULE, sentence, dict(wrong.by_signal))
 
 
-def _intents(facts: Facts) -> NDArray[np.int64]:
+def _intents(facts: Facts) -> NDArray[np.int16]:
     import numpy as np
 
-    intents = np.full(len(facts), -1)
+    intents = np.full(len(facts), -1, np.int16)
     found = facts.dimension("intent")
     if found is not None:
         intents[found.conversation] = found.value

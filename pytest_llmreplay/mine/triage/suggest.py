@@ -87,7 +87,7 @@ def suggest(
 
 
 def patterns_of(
-    intent: NDArray[np.int64], failure: NDArray[np.int64], failed: NDArray[np.bool_]
+    intent: NDArray[np.integer], failure: NDArray[np.integer], failed: NDArray[np.bool_]
 ) -> tuple[list[Pattern], list[Pattern]]:
     """The conversations of a space as failing and as passing patterns.
 
@@ -100,11 +100,12 @@ def patterns_of(
 
     if not len(failed):
         return [], []
-    ways = np.where(failed, failure, -1)
-    keys, number = np.unique(np.stack([failed, intent, ways]), axis=1, return_inverse=True)
-    order = np.argsort(number.ravel(), kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(number.ravel(), minlength=keys.shape[1]))[:-1])
-    found = [(key[0], Pattern(int(key[1]), int(key[2]), own)) for key, own in zip(keys.T, members, strict=True)]
+    shape = (2, int(intent.max()) + 2, int(failure.max()) + 2)  # from -1 on
+    number = (failed * np.int32(shape[1]) + intent + 1) * np.int32(shape[2]) + np.where(failed, failure, -1) + 1
+    keys, counts = np.unique(number, return_counts=True)
+    members = np.split(np.argsort(number, kind="stable"), np.cumsum(counts)[:-1])
+    of_key = zip(*(place.tolist() for place in np.unravel_index(keys, shape)), members, strict=True)
+    found = [(failing, Pattern(intent - 1, way - 1, own)) for failing, intent, way, own in of_key]
     return [one for failing, one in found if failing], [one for failing, one in found if not failing]
 
 

@@ -23,7 +23,7 @@ def ways_of_failing(
     rows: NDArray[np.int64],
     read_row: ReadRow,
     columns: Sequence[str],
-) -> NDArray[np.int64]:
+) -> NDArray[np.int16]:
     """For each of some ascending rows of the relation `log` the number of the signal that it failed by, or -1.
 
     Of several signals it is the one that fewest of the rows show, since that tells most; among equals the first.
@@ -39,7 +39,7 @@ def ways_of_failing(
         place = int(np.searchsorted(rows, shown.row))
         if place < len(rows) and rows[place] == shown.row:
             shows[[number[name] for name in shown.signals], place] = True
-    ways = np.full(len(rows), -1)
+    ways = np.full(len(rows), -1, np.int16)
     commonest_first = np.lexsort((-np.arange(len(signals)), -shows.sum(axis=1)))
     for signal_number in commonest_first:  # the rarer one comes later and stays
         ways[shows[signal_number]] = signal_number
