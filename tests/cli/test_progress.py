@@ -18,7 +18,15 @@ from pytest_llmreplay.mine.caches import user_caches
 from pytest_llmreplay.model.conversation import Conversation, Message, Tool, ToolCall
 from pytest_llmreplay.traces import write_conversations
 
-COMMAND = [sys.executable, "-c", "from pytest_llmreplay.cli.main import main; main()"]
+PROGRAM = """
+import signal
+from pytest_llmreplay.cli.main import main
+
+# Tests that a shell runs in the background ignore interrupts, and so would the program.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+COMMAND = [sys.executable, "-c", PROGRAM]
 
 
 class OnTerminal:
@@ -28,7 +36,12 @@ class OnTerminal:
         above, below = pty.openpty()
         environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
         self.process = subprocess.Popen(
-            [*COMMAND, *arguments], cwd=root, stdout=subprocess.PIPE, stderr=below, env=environment, text=True
+            [*COMMAND, *arguments],
+            cwd=root,
+            stdout=subprocess.PIPE,
+            stderr=below,
+            env=environment,
+            text=True,
         )
         os.close(below)
         self._drawn = bytearray()
