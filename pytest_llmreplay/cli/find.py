@@ -14,7 +14,7 @@ from pytest_llmreplay.cli.candidates import Asked, Search
 from pytest_llmreplay.cli.embedding import STATIC, embedder_named
 from pytest_llmreplay.cli.mining import LogChoice, open_logs, project_signals
 from pytest_llmreplay.cli.progress import display
-from pytest_llmreplay.cli.terminal import echo
+from pytest_llmreplay.cli.terminal import echo, echo_json
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import one_line, printable
 
@@ -84,7 +84,7 @@ def find(
     if confirmed is not None:
         click.echo(confirmed.in_words, err=as_json)
     if as_json:
-        echo(json.dumps([finding.as_row() for finding in findings], ensure_ascii=True, indent=2))
+        echo_json(json.dumps([finding.as_row() for finding in findings], ensure_ascii=True, indent=2))
         return
     for finding in findings:
         echo(_line(finding))

@@ -59,7 +59,7 @@ def monitor(
     Exit code 0: no rate has risen above what was accepted; 1: one has; 10: nothing could be measured; 2: a mistake.
     """
     from pytest_llmreplay.cli.monitored import json_text, print_monitored
-    from pytest_llmreplay.cli.terminal import echo
+    from pytest_llmreplay.cli.terminal import echo_json
 
     now = dt.datetime.now(dt.UTC)
     asked = Asked(
@@ -72,7 +72,7 @@ def monitor(
     )
     done = _accepting(asked, baseline, now) if accept else _comparing(asked, baseline)
     if as_json:
-        echo(json_text(done))
+        echo_json(json_text(done))
     else:
         print_monitored(done, verbose=verbose)
     click.get_current_context().exit(done.exit_code)

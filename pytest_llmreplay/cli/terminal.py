@@ -19,6 +19,14 @@ def screen_of(quiet: bool, verbose: bool) -> Screen:
     return Screen(width=width, colour=colour, verbosity=-1 if quiet else 1 if verbose else 0)
 
 
+def echo_json(written: str) -> None:
+    """Print JSON for a program: no fence around it, and no line of it that a runner would follow.
+
+    A line of ASCII JSON cannot begin with `::`; the older commands may stand anywhere in a line, but only in a string.
+    """
+    click.echo(written.replace("##[", "#\\u0023["))
+
+
 def echo(text: str) -> None:
     """Print, fenced against workflow commands where a runner would follow them."""
     click.echo(fenced_on_github(text))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pytest_llmreplay.cli.terminal import echo
+from pytest_llmreplay.cli.terminal import echo, echo_json
 from pytest_llmreplay.model.errors import UserError, did_you_mean
 from pytest_llmreplay.report.text import call_text, one_line, printable
 
@@ -57,7 +57,7 @@ def show(
     for conversation in conversations:
         count += 1
         if as_json:
-            echo(_json(conversation))
+            echo_json(_json(conversation))
         elif conversation_id is not None:
             echo("\n".join(_lines(conversation)))
         else:

@@ -17,7 +17,7 @@ from pytest_llmreplay.cli.mining import LogChoice, open_logs, project_signals
 from pytest_llmreplay.cli.naming import Naming
 from pytest_llmreplay.cli.progress import display
 from pytest_llmreplay.cli.since import since_time
-from pytest_llmreplay.cli.terminal import echo
+from pytest_llmreplay.cli.terminal import echo, echo_json
 from pytest_llmreplay.cli.triage_outputs import Wanted, suggestions_text
 from pytest_llmreplay.cli.triaging import INTENT, TriageAsked, Triaging, refuse_unknown
 from pytest_llmreplay.model.errors import UserError
@@ -116,7 +116,7 @@ def _print_json(found: Triage, suggestions: Sequence[Suggestion] | None) -> None
     data = triage_json(found)
     if suggestions is not None:
         data["suggestions"] = [one.as_row() for one in suggestions]
-    echo(json.dumps(data, ensure_ascii=True, indent=2))
+    echo_json(json.dumps(data, ensure_ascii=True, indent=2))
 
 
 def _print(found: Triage, asked: TriageAsked) -> None:

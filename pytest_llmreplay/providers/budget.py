@@ -11,7 +11,8 @@ from pytest_llmreplay.model.errors import NotRun
 class Budget:
     """Stops new requests once the run has spent what it may; what is under way is finished.
 
-    `max_cost_usd` is in US dollars; None means no limit. A request whose price is not known counts 0.
+    `max_cost_usd` is in US dollars; None means no limit. A request whose price is not known counts 0. `options` is how
+    the options begin that raise it: those of pytest have a longer name than those of the commands.
     """
 
     max_cost_usd: float | None = None
@@ -19,6 +20,7 @@ class Budget:
     spent_usd: float = 0.0
     spent_tokens: int = 0
     stopped: NotRun | None = None
+    options: str = "--"
 
     def stop(self, why: str = "the run was stopped before this trial was done", code: str = "interrupted") -> None:
         """Let no more requests start."""
@@ -36,13 +38,13 @@ class Budget:
         if self.max_cost_usd is not None and self.spent_usd >= self.max_cost_usd:
             raise NotRun(
                 f"the budget of {self.max_cost_usd:g} USD is used up ({self.spent_usd:.4f} spent); "
-                "raise it with --llmreplay-max-cost",
+                f"raise it with {self.options}max-cost",
                 code="budget",
             )
         if self.max_tokens is not None and self.spent_tokens >= self.max_tokens:
             raise NotRun(
                 f"the budget of {self.max_tokens} tokens is used up ({self.spent_tokens} spent); "
-                "raise it with --llmreplay-max-tokens",
+                f"raise it with {self.options}max-tokens",
                 code="budget",
             )
 

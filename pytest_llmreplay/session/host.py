@@ -76,7 +76,9 @@ class Host:
         store.seal_abandoned()
         self._recordings = RecordingStore(settings.recordings, settings.cassettes, on_notice=self.notices.append)
         self._recordings.seal_abandoned()
-        self._budget = Budget(max_cost_usd=settings.max_cost_usd, max_tokens=settings.max_tokens)
+        self._budget = Budget(
+            max_cost_usd=settings.max_cost_usd, max_tokens=settings.max_tokens, options="--llmreplay-"
+        )
         workshop = Workshop(
             root=settings.root,
             environment=environment,
