@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pytest_llmreplay.mine.signals import words
 from pytest_llmreplay.mine.signals.repeats import REPEATS
 from pytest_llmreplay.mine.signals.signal import Signal
-from pytest_llmreplay.mine.signals.sql import CALLED, TOOL, literal, matches, of_roles, whole_where
+from pytest_llmreplay.mine.signals.sql import CALLED, TOOL, Says, literal, matches, of_roles, whole_where
 
 _BLANK = "coalesce(NOT regexp_matches(m.content, '[^\\s]'), true)"
 _NO_CALLS = "coalesce(len(m.tool_calls), 0) = 0"
@@ -49,14 +49,15 @@ def _ended_with(reasons: tuple[str, ...]) -> str:
     )
 
 
-_ERROR = f"{matches('m.content', f'(?i){words.ERROR_START}')} OR {matches('m.content', f'(?i){words.ERROR_FIELD}')}"
+_ERROR = Says(
+    words.ERROR,
+    f"{matches('m.content', f'(?i){words.ERROR_START}')} OR {matches('m.content', f'(?i){words.ERROR_FIELD}')}",
+)
 _IGNORED = (
     f"{_NEXT}.role = 'assistant' AND coalesce(len({_NEXT}.tool_calls), 0) = 0",
     f"strlen({_NEXT}.content) > 0 AND NOT {matches(f'{_NEXT}.content', words.SAYS_TROUBLE)}",
 )
 _REFUSES = f"m.refusal <> '' OR {matches('m.content', words.REFUSAL)}"
-_ASKS_FOR_PERSON = (matches("m.content", words.PERSON_WORD), matches("m.content", words.PERSON))
-_INJECTS = (matches("m.content", words.INJECTION_WORD), matches("m.content", words.INJECTION))
 
 TEXT_SIGNALS = (
     Signal(
@@ -154,7 +155,8 @@ TEXT_SIGNALS = (
         "common, and neither 2.5 times as long as the other); or the user says that it was said before.",
         columns=("messages", *REPEATS),
         pattern=words.SAYS_AGAIN,
-        each=(of_roles("user"), f"list_contains(repeated_places, i) OR {matches('m.content', words.SAYS_AGAIN)}"),
+        each=(of_roles("user"), "list_contains(repeated_places, i)"),
+        also=(of_roles("user"), Says(words.SAYS_AGAIN)),
     ),
     Signal(
         "asks_for_person",
@@ -162,7 +164,7 @@ TEXT_SIGNALS = (
         "model",
         "The user asks for a person, or whether there is one, in English or German.",
         pattern=words.PERSON,
-        each=(of_roles("user"), *_ASKS_FOR_PERSON),
+        each=(of_roles("user"), Says(words.PERSON)),
     ),
     Signal(
         "frustration",
@@ -170,7 +172,7 @@ TEXT_SIGNALS = (
         "model",
         "The user loses patience: swears, complains about the bot, or shouts in punctuation, in English or German.",
         pattern=words.FRUSTRATION,
-        each=(of_roles("user"), matches("m.content", words.FRUSTRATION)),
+        each=(of_roles("user"), Says(words.FRUSTRATION)),
     ),
     Signal(
         "negative_feedback",
@@ -204,6 +206,7 @@ TEXT_SIGNALS = (
         " them, to "
         "play another role, or control tokens of a chat template.",
         pattern=words.INJECTION,
-        each=(of_roles(("user", *TOOL)), *_INJECTS),
+        each=(of_roles("user"), Says(words.INJECTION)),
+        also=(of_roles(TOOL), Says(words.INJECTION)),
     ),
 )
