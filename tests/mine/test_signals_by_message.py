@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_llmreplay.mine.signals import Signal, scan, words
+from pytest_llmreplay.mine.signals.query import keeps_order, signals_query
 from pytest_llmreplay.mine.signals.repeats import STOP_WORDS
 from pytest_llmreplay.model.conversation import Conversation, Message, Step
 from pytest_llmreplay.traces import CANONICAL_COLUMNS, canonical_conversation
@@ -244,6 +245,14 @@ def test_patterns_that_are_looked_for_together_match_what_each_matches(table_of,
         for together in (by_words, by_words[::-1], ["prompt_injection", "tool_error_ignored"], by_words[:2]):
             shown = _shown(table, [signals[name] for name in together])
             assert shown == {key: at for name in together for key, at in alone[name].items()}
+
+
+def test_signals_are_told_in_the_order_of_the_log(table_of, signals):
+    in_sql = [signal for signal in signals.values() if signal.find is None]
+    with table_of(ODD) as table:
+        assert keeps_order(table.connection, signals_query(table.connection, in_sql, ()))
+        met = list(scan(table.connection, in_sql, canonical_conversation, CANONICAL_COLUMNS))
+    assert [one.row for one in met] == sorted(one.row for one in met)
 
 
 def test_the_rows_of_a_conversation_are_put_together_where_duckdb_mixes_them(table_of, signals):

@@ -40,11 +40,11 @@ DuckDB copies a list that a lambda looks into for each element, which is cheap f
 
 def _ended_with(reasons: tuple[str, ...]) -> str:
     """The conversation's finish reason is among these, or that of one of its calls, which the metadata list."""
-    # DuckDB makes a join of a long list after IN, and loses the order of the log.
+    # DuckDB makes a join of a long list after IN or in list_contains, and loses the order of the log.
     listed = f"[{', '.join(map(literal, reasons))}]"
     calls = "json_extract_string(metadata, '$.calls[*].finish_reason')"
     return (
-        f"CASE WHEN list_contains({listed}, finish_reason) THEN true WHEN contains(metadata, '\"finish_reason\"') "
+        f"CASE WHEN list_position({listed}, finish_reason) > 0 THEN true WHEN contains(metadata, '\"finish_reason\"') "
         f"THEN list_has_any({calls}, {listed}) END"
     )
 
