@@ -22,6 +22,7 @@ from pytest_llmreplay.cli.selection import selected
 from pytest_llmreplay.cli.suggested import promoted, suggestions_in
 from pytest_llmreplay.model.case import FailureCategory, FailureStage, Severity
 from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.providers.recorded import RecordMode
 from pytest_llmreplay.report.text import printable
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 _WORD = "WORD"
 _UNMEASURED = 10
-RECORD_MODES = ("none", "once", "new_episodes", "all")
 
 
 @click.command()
@@ -73,7 +73,7 @@ RECORD_MODES = ("none", "once", "new_episodes", "all")
 @click.option("--reproduce", type=click.IntRange(min=1), metavar="N", help="Replay each new case N times on --variant.")
 @click.option("--variant", metavar="V", help="With --reproduce: a variant's name or file.")
 @click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="With --reproduce: the budget.")
-@click.option("--record", type=click.Choice(RECORD_MODES), help="With --reproduce: what recordings are for.")
+@click.option("--record", type=click.Choice(get_args(RecordMode)), help="With --reproduce: what recordings are for.")
 @click.option("--borrow", multiple=True, metavar="LOGS", help="Take missing tool results from these logs; repeatable.")
 @click.option("--stub", "stubs", multiple=True, metavar="TOOL=JSON", help="The result of a tool; repeatable.")
 @click.option("--category", "failure_category", type=click.Choice(get_args(FailureCategory)))
