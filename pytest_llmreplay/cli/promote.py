@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from pytest_llmreplay.cli.choices import Choices
 from pytest_llmreplay.cli.originals import Originals, said_elsewhere
-from pytest_llmreplay.cli.promotion import Choices, given_by, pipeline_steps, redactor_for
+from pytest_llmreplay.cli.possible_names import RESIDUAL
+from pytest_llmreplay.cli.promotion import given_by, pipeline_steps, redactor_for
 from pytest_llmreplay.cli.questions import Questions
 from pytest_llmreplay.cli.reproducing import reproduced
 from pytest_llmreplay.cli.review import review, say_duplicate, say_stopped
@@ -52,7 +54,7 @@ _UNMEASURED = 10
 @click.option("--turn", type=click.IntRange(min=1), help="The failing turn (default: the assistant's last).")
 @click.option("--id-column", metavar="COLUMN", help="The log's column that identifies a conversation.")
 @click.option("--format", "format_name", metavar="NAME", help="The format of the logs, instead of finding out.")
-@click.option("--residual", type=click.Choice(["redact", "keep"]), help="What to do with words that may be names.")
+@click.option("--residual", type=RESIDUAL, help="What to do with words that may be names.")
 @click.option("--fake", is_flag=True, help="Values of the same form instead of pseudonyms.")
 @click.option("--store-personal-data", metavar="REASON", help="Redact nothing; the reason is kept in each case.")
 @click.option(

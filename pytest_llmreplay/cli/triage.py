@@ -15,6 +15,7 @@ import click
 from pytest_llmreplay.cli.embedding import STATIC, embedder_named
 from pytest_llmreplay.cli.mining import LogChoice, open_logs, project_signals
 from pytest_llmreplay.cli.naming import Naming
+from pytest_llmreplay.cli.possible_names import RESIDUAL
 from pytest_llmreplay.cli.progress import display
 from pytest_llmreplay.cli.since import since_time
 from pytest_llmreplay.cli.terminal import echo, echo_json
@@ -45,7 +46,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--out", type=_FILE, metavar="FILE", help="With --suggest: write them, for promote --ids.")
 @click.option("--promote", "to_promote", is_flag=True, help="With --suggest: promote them as drafts.")
 @click.option("--suite", metavar="NAME", help="With --promote: the suite's name.")
-@click.option("--residual", type=click.Choice(["redact", "keep"]), help="With --promote: words that may be names.")
+@click.option("--residual", type=RESIDUAL, help="With --promote: words that may be names.")
 @click.option("--html", type=_FILE, metavar="FILE", help="Write a page to look at; it holds what customers wrote.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--format", "format_name", metavar="NAME", help="The format of the logs, instead of finding out.")
