@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pytest_llmreplay.cli.possible_names import RESIDUAL
 from pytest_llmreplay.model.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,19 +62,24 @@ def approve(case_ids: tuple[str, ...], by: str | None, not_the_promoter: bool) -
 
 @click.command()
 @click.argument("case_ids", nargs=-1, required=True, metavar="CASE...")
-@click.option("--reason", required=True, metavar="TEXT", help="Why they need not run any more.")
-def retire(case_ids: tuple[str, ...], reason: str) -> None:
+@click.option("--reason", required=True, metavar="TEXT", help="Why they need not run any more; it is redacted.")
+@click.option("--residual", type=RESIDUAL, help="What to do with words of the reason that may be names.")
+def retire(case_ids: tuple[str, ...], reason: str, residual: str | None) -> None:
     """Retire cases: they are kept and run no more."""
     from dataclasses import replace
 
-    from pytest_llmreplay.cli.golden_cases import change_cases
+    from pytest_llmreplay.cli.golden_cases import Wording, change_cases
     from pytest_llmreplay.config import find_project
 
-    files = change_cases(
-        find_project(Path.cwd()),
-        case_ids,
-        lambda case: replace(case, status="retired", metadata={**case.metadata, "retired_because": reason}),
-    )
+    project = find_project(Path.cwd())
+    wording = Wording(project, residual)
+
+    def change(case: Case) -> Case:
+        because = {"retired_because": wording(reason, case)}
+        return replace(case, status="retired", metadata={**case.metadata, **because})
+
+    files = change_cases(project, case_ids, change)
+    wording.say_hidden()
     click.echo(f"{len(case_ids)} cases retired in {', '.join(files)}")
     click.echo("next: commit golden/")
 
