@@ -145,11 +145,8 @@ def compare_outcomes(
     """Compare two variants over their outcomes.
 
     Args:
-        rows: outcomes as mappings with `case_id, variant, trial, status`, and what else is known: `kind`,
-            `case_status`, `weight`, slice columns (`severity`, `failure_category`, `failure_stage`, `intent`,
-            `tags`), `score`, `cost_usd`, `latency_s`, `tokens` or `input_tokens` and `output_tokens`, `reasons`,
-            `calls`, `answer`, digests. Rows of other variants are ignored. First-pass trials only: a replay made
-            because a trial failed would bias the estimate.
+        rows: the outcomes; those of other variants are ignored. First-pass trials only: a replay made because a trial
+            failed would bias the estimate.
         baseline: the name of V1.
         candidate: the name of V2.
         seed: of the bootstrap and of Monte Carlo tests; the same seed gives the same comparison.
@@ -163,10 +160,7 @@ def compare_outcomes(
     cases = group_rows(rows, baseline=baseline, candidate=candidate)
     differing = differences_of_material(cases)
     if differing and not allow_differences:
-        raise UserError(
-            f"{baseline} and {candidate} were not measured on the same material: {'; '.join(differing)}",
-            fix="replay both on the same cases, or compare with --allow",
-        )
+        raise _not_comparable(baseline, candidate, differing)
     pairs = tuple(pair_of(case, dimensions) for case in cases)
     counts, overall = counts_of(pairs), estimate(pairs)
     basis, production = _production(pairs, seed)
@@ -195,9 +189,11 @@ def compare_outcomes(
     )
 
 
-def slice_of(pairs: Iterable[CasePair], dimension: str, value: str) -> list[CasePair]:
-    """The pairs that belong to a slice."""
-    return [pair for pair in pairs if (dimension, value) in pair.slices]
+def _not_comparable(baseline: str, candidate: str, differing: Sequence[str]) -> UserError:
+    return UserError(
+        f"{baseline} and {candidate} were not measured on the same material: {'; '.join(differing)}",
+        fix="replay both on the same cases, or compare with --allow",
+    )
 
 
 def _slices(pairs: Sequence[CasePair], dimensions: Sequence[str]) -> tuple[Slice, ...]:
