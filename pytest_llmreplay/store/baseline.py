@@ -26,16 +26,6 @@ _INFO_KEY = b"llmreplay.baseline"
 _ROW_GROUP_ROWS = 4096
 
 
-def is_baseline_file(path: Path) -> bool:
-    """Whether the footer of a Parquet file says that it holds an accepted baseline.
-
-    Raises:
-        UserError: it cannot be read as Parquet.
-    """
-    metadata = open_parquet(path).metadata.metadata or {}
-    return bool(metadata.get(KIND_KEY) == BASELINE)
-
-
 def read_baseline(path: Path) -> tuple[dict[str, Any], list[Outcome]]:
     """What an accepted baseline says of itself (`variant`, `run_id`, `accepted_at`, digests), and its outcomes.
 

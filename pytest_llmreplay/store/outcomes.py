@@ -114,18 +114,8 @@ def trial_id_of(record: Mapping[str, Any]) -> tuple[Any, Any, Any]:
     return record.get("case_id"), record.get("variant"), record.get("trial")
 
 
-def write_outcomes(path: Path, outcomes: Iterable[Outcome]) -> None:
-    """Write outcomes to a Parquet file, atomically; of two of one trial the later one counts.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    latest = {outcome.trial_id: outcome for outcome in outcomes}
-    write_outcome_records(path, map(outcome_to_record, latest.values()))
-
-
 def write_outcome_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """`write_outcomes` for records, of which each trial has one; they are taken a batch at a time.
+    """Write outcomes to a Parquet file, atomically: one record a trial; they are taken a batch at a time.
 
     Raises:
         UserError: the file cannot be written.
