@@ -161,13 +161,23 @@ def compare_outcomes(
     differing = differences_of_material(cases)
     if differing and not allow_differences:
         raise _not_comparable(baseline, candidate, differing)
+    return _compared(cases, (baseline, candidate), seed, dimensions, differing)
+
+
+def _compared(
+    cases: Sequence[CaseRows],
+    names: tuple[str, str],
+    seed: int,
+    dimensions: Sequence[str],
+    differing: Sequence[str],
+) -> Comparison:
     pairs = tuple(pair_of(case, dimensions) for case in cases)
     counts, overall = counts_of(pairs), estimate(pairs)
     basis, production = _production(pairs, seed)
     flips = flips_of(cases, pairs)
     return Comparison(
-        baseline=baseline,
-        candidate=candidate,
+        baseline=names[0],
+        candidate=names[1],
         cases=pairs,
         counts=counts,
         overall=overall,
@@ -185,7 +195,7 @@ def compare_outcomes(
         live_share=_live_share(cases),
         notes=tuple(wording.notes(pairs, overall)),
         allowed_differences=tuple(differing),
-        sentence=wording.sentence(baseline, candidate, counts, overall),
+        sentence=wording.sentence(*names, counts, overall),
     )
 
 
