@@ -14,9 +14,16 @@ from typing import Any, NamedTuple
 
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.outcome import Outcome, outcome_row
-from pytest_llmreplay.store.case_schema import KIND_KEY, VERSION_KEY
 from pytest_llmreplay.store.outcomes import OUTCOMES_VERSION, outcome_from_record, outcome_schema, outcome_to_record
-from pytest_llmreplay.store.parquet import open_parquet, plain_rows, reading, table_of, write_tables
+from pytest_llmreplay.store.parquet import (
+    KIND_KEY,
+    VERSION_KEY,
+    open_of_kind,
+    plain_rows,
+    reading,
+    table_of,
+    write_tables,
+)
 
 BASELINE = b"baseline"
 ACCEPTED = "accepted"
@@ -36,17 +43,8 @@ def read_baseline(path: Path) -> tuple[dict[str, Any], list[Outcome]]:
         raise UserError(
             "nothing has been accepted yet", file=str(path), fix="run `pytest-llmreplay baseline accept` on a run first"
         )
-    file = open_parquet(path)
-    metadata: Mapping[bytes, bytes] = file.metadata.metadata or {}
-    if metadata.get(KIND_KEY) != BASELINE:
-        raise UserError("holds no accepted baseline", file=str(path))
-    version = metadata.get(VERSION_KEY, b"1").decode("ascii", "replace")
-    if not version.isdigit() or int(version) > OUTCOMES_VERSION:
-        raise UserError(
-            f"was written with outcome schema {version}; this program knows {OUTCOMES_VERSION}",
-            file=str(path),
-            fix="upgrade pytest-llmreplay to read it",
-        )
+    file = open_of_kind(path, BASELINE, holds="accepted baseline", schema="outcome", version=OUTCOMES_VERSION)
+    metadata: Mapping[bytes, bytes] = file.metadata.metadata
     with reading(path):
         rows = plain_rows(file.read(use_threads=False))
         info = json.loads(metadata.get(_INFO_KEY, b"{}"))

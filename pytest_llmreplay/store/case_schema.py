@@ -1,4 +1,4 @@
-"""The Arrow schema of golden cases, and how a Parquet file says that it holds them."""
+"""The Arrow schema of golden cases."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_llmreplay.model.case import SCHEMA_VERSION
+from pytest_llmreplay.store.parquet import KIND_KEY, VERSION_KEY
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-KIND_KEY = b"llmreplay.kind"
-VERSION_KEY = b"llmreplay.schema_version"
 CASES = b"cases"
 
 ROW_GROUP_ROWS = 512

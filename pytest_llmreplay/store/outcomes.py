@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Any, get_args
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus, Reason
 from pytest_llmreplay.model.trajectory import Divergence, ToolAnswer
-from pytest_llmreplay.store.case_schema import KIND_KEY, VERSION_KEY
-from pytest_llmreplay.store.parquet import open_parquet, plain_rows, reading, table_of, write_tables
+from pytest_llmreplay.store.parquet import (
+    KIND_KEY,
+    VERSION_KEY,
+    open_of_kind,
+    plain_rows,
+    reading,
+    table_of,
+    write_tables,
+)
 from pytest_llmreplay.store.verdicts import verdict_from_record, verdict_to_record, verdict_type
 
 if TYPE_CHECKING:
@@ -151,17 +158,7 @@ def read_outcome_records(path: Path, columns: Collection[str] | None = None) -> 
     """
     import pyarrow as pa
 
-    file = open_parquet(path)
-    metadata = file.metadata.metadata or {}
-    if metadata.get(KIND_KEY) != OUTCOMES:
-        raise UserError("holds no outcomes", file=str(path))
-    version = metadata.get(VERSION_KEY, b"1").decode("ascii", "replace")
-    if not version.isdigit() or int(version) > OUTCOMES_VERSION:
-        raise UserError(
-            f"was written with outcome schema {version}; this program knows {OUTCOMES_VERSION}",
-            file=str(path),
-            fix="upgrade pytest-llmreplay to read it",
-        )
+    file = open_of_kind(path, OUTCOMES, holds="outcomes", schema="outcome", version=OUTCOMES_VERSION)
     wanted = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
     with reading(path):
         for batch in file.iter_batches(_BATCH_ROWS, columns=wanted, use_threads=False):
