@@ -15,15 +15,7 @@ from typing import Any, NamedTuple
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.outcome import Outcome, outcome_row
 from pytest_llmreplay.store.outcomes import OUTCOMES_VERSION, outcome_from_record, outcome_schema, outcome_to_record
-from pytest_llmreplay.store.parquet import (
-    KIND_KEY,
-    VERSION_KEY,
-    open_of_kind,
-    plain_rows,
-    reading,
-    table_of,
-    write_tables,
-)
+from pytest_llmreplay.store.parquet import footer_of, open_of_kind, plain_rows, reading, table_of, write_tables
 
 BASELINE = b"baseline"
 ACCEPTED = "accepted"
@@ -75,12 +67,8 @@ def write_baseline(path: Path, outcomes: Iterable[Outcome], info: Mapping[str, A
     kept = [o for o in earlier if o.case_id not in cases and (o.variant_digest, o.environment_digest) in origin]
     records = [outcome_to_record(outcome) for outcome in (*kept, *accepted)]
     rows = [{**record, "diagnostics": list(record["diagnostics"].items())} for record in records]
-    footer = {
-        KIND_KEY: BASELINE,
-        VERSION_KEY: str(OUTCOMES_VERSION).encode(),
-        _INFO_KEY: json.dumps(dict(info), default=str).encode(),
-    }
-    schema = outcome_schema().with_metadata(footer)
+    about = json.dumps(dict(info), default=str).encode()
+    schema = outcome_schema().with_metadata({**footer_of(BASELINE, OUTCOMES_VERSION), _INFO_KEY: about})
     write_tables(path, [table_of(rows, schema)], schema, group_rows=_ROW_GROUP_ROWS)
     return len(rows)
 

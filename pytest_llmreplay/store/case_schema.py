@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_llmreplay.model.case import SCHEMA_VERSION
-from pytest_llmreplay.store.parquet import KIND_KEY, VERSION_KEY
+from pytest_llmreplay.store.parquet import footer_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,5 +91,5 @@ def case_schema() -> pa.Schema:
             ("expires_at", text),
             ("schema_version", whole),
         ],
-        metadata={KIND_KEY: CASES, VERSION_KEY: str(SCHEMA_VERSION).encode()},
+        metadata=footer_of(CASES, SCHEMA_VERSION),
     )

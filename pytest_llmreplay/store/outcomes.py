@@ -11,15 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus, Reason
 from pytest_llmreplay.model.trajectory import Divergence, ToolAnswer
-from pytest_llmreplay.store.parquet import (
-    KIND_KEY,
-    VERSION_KEY,
-    open_of_kind,
-    plain_rows,
-    reading,
-    table_of,
-    write_tables,
-)
+from pytest_llmreplay.store.parquet import footer_of, open_of_kind, plain_rows, reading, table_of, write_tables
 from pytest_llmreplay.store.verdicts import verdict_from_record, verdict_to_record, verdict_type
 
 if TYPE_CHECKING:
@@ -73,7 +65,7 @@ def outcome_schema() -> pa.Schema:
     }
     return pa.schema(
         [(name, special.get(name, text)) for name in _FIELDS],
-        metadata={KIND_KEY: OUTCOMES, VERSION_KEY: str(OUTCOMES_VERSION).encode()},
+        metadata=footer_of(OUTCOMES, OUTCOMES_VERSION),
     )
 
 

@@ -73,6 +73,11 @@ def table_of(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     return table
 
 
+def footer_of(kind: bytes, version: int) -> dict[bytes, bytes]:
+    """What the footer of a file of this kind says, by which `open_of_kind` knows it."""
+    return {KIND_KEY: kind, VERSION_KEY: str(version).encode()}
+
+
 def open_of_kind(path: Path, kind: bytes, *, holds: str, schema: str, version: int) -> Any:
     """The `pyarrow.parquet.ParquetFile` of a file whose footer says that it is of this kind.
 

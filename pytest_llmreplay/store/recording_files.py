@@ -12,15 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_llmreplay.model.errors import UserError
-from pytest_llmreplay.store.parquet import (
-    KIND_KEY,
-    VERSION_KEY,
-    open_of_kind,
-    plain_rows,
-    reading,
-    table_of,
-    write_tables,
-)
+from pytest_llmreplay.store.parquet import footer_of, open_of_kind, plain_rows, reading, table_of, write_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +45,7 @@ def recording_schema() -> pa.Schema:
     before, after = ("key", "provider", "model"), ("recorded_at", "request", "response")
     return pa.schema(
         [*((n, text) for n in before), ("trial", pa.int64()), *((n, text) for n in after)],
-        metadata={KIND_KEY: RECORDINGS, VERSION_KEY: str(RECORDINGS_VERSION).encode()},
+        metadata=footer_of(RECORDINGS, RECORDINGS_VERSION),
     )
 
 
