@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pytest_llmreplay.cli.possible_names import RESIDUAL
+from pytest_llmreplay.cli.terminal import confirmed
 from pytest_llmreplay.model.errors import UserError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def prune(expired: bool, retired: bool, yes: bool) -> None:
         return
     for path, case in found:
         click.echo(f"  {case.case_id}  {case.status}, expires {case.expires_at or 'never'}  ({project.relative(path)})")
-    _confirmed(f"Remove these {len(found)} cases?", yes)
+    confirmed(f"Remove these {len(found)} cases?", yes)
     for path in dict.fromkeys(path for path, _ in found):
         rewrite_cases(path, lambda case: None if goes(case) else case)
     click.echo(f"{len(found)} cases removed")
@@ -139,7 +139,7 @@ def compact(suite: str, out: Path | None, yes: bool) -> None:
     cases = [case for _, part in files for case in part]
     for path, part in files:
         click.echo(f"  {project.relative(path)}: {len(part)} cases")
-    _confirmed(f"Merge them into {project.relative(target)}?", yes)
+    confirmed(f"Merge them into {project.relative(target)}?", yes)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_cases(target, cases, replace=True)
     for path, _ in files:
@@ -158,11 +158,3 @@ def _files_of(project: Project, suite: str) -> list[tuple[Path, Sequence[Case]]]
         if cases and all(case.suite == suite for case in cases):
             files.append((path, cases))
     return files
-
-
-def _confirmed(question: str, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UserError("there is no terminal to ask on", fix="look at the list above and add --yes")
-    click.confirm(question, abort=True)
