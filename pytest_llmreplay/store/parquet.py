@@ -14,6 +14,9 @@ from pytest_llmreplay.store.utf8 import MARK, restored, storable
 if TYPE_CHECKING:
     import pyarrow as pa
 
+KIND_KEY = b"llmreplay.kind"
+VERSION_KEY = b"llmreplay.schema_version"
+
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
@@ -68,6 +71,38 @@ def table_of(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     if table is None or _holds_mark(table):
         table = pa.Table.from_pylist([storable(row) for row in listed], schema=schema)
     return table
+
+
+def footer_of(kind: bytes, version: int) -> dict[bytes, bytes]:
+    """What the footer of a file of this kind says, by which `open_of_kind` knows it."""
+    return {KIND_KEY: kind, VERSION_KEY: str(version).encode()}
+
+
+def open_of_kind(path: Path, kind: bytes, *, holds: str, schema: str, version: int) -> Any:
+    """The `pyarrow.parquet.ParquetFile` of a file whose footer says that it is of this kind.
+
+    Args:
+        path: the file.
+        kind: what the footer has to say.
+        holds: the kind in words.
+        schema: the name of its schema.
+        version: the latest version of the schema that is known.
+
+    Raises:
+        UserError: the file cannot be read, is of another kind, or was written by a newer version.
+    """
+    file = open_parquet(path)
+    metadata: Mapping[bytes, bytes] = file.metadata.metadata or {}
+    if metadata.get(KIND_KEY) != kind:
+        raise UserError(f"holds no {holds}", file=str(path))
+    written = metadata.get(VERSION_KEY, b"1").decode("ascii", "replace")
+    if not written.isdigit() or int(written) > version:
+        raise UserError(
+            f"was written with {schema} schema {written}; this program knows {version}",
+            file=str(path),
+            fix="upgrade pytest-llmreplay to read it",
+        )
+    return file
 
 
 def plain_rows(table: pa.Table) -> list[dict[str, Any]]:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_llmreplay.model.errors import UserError
-from pytest_llmreplay.store.case_schema import KIND_KEY, VERSION_KEY
-from pytest_llmreplay.store.parquet import open_parquet, plain_rows, reading, table_of, write_tables
+from pytest_llmreplay.store.parquet import footer_of, open_of_kind, plain_rows, reading, table_of, write_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,7 +45,7 @@ def recording_schema() -> pa.Schema:
     before, after = ("key", "provider", "model"), ("recorded_at", "request", "response")
     return pa.schema(
         [*((n, text) for n in before), ("trial", pa.int64()), *((n, text) for n in after)],
-        metadata={KIND_KEY: RECORDINGS, VERSION_KEY: str(RECORDINGS_VERSION).encode()},
+        metadata=footer_of(RECORDINGS, RECORDINGS_VERSION),
     )
 
 
@@ -56,17 +55,7 @@ def open_recordings(path: Path) -> Any:
     Raises:
         UserError: it cannot be read, holds something else, or was written by a newer version.
     """
-    file = open_parquet(path)
-    metadata = file.metadata.metadata or {}
-    if metadata.get(KIND_KEY) != RECORDINGS:
-        raise UserError("holds no recordings", file=str(path))
-    version = metadata.get(VERSION_KEY, b"1").decode("ascii", "replace")
-    if not version.isdigit() or int(version) > RECORDINGS_VERSION:
-        raise UserError(
-            f"was written with recording schema {version}; this program knows {RECORDINGS_VERSION}",
-            file=str(path),
-            fix="upgrade pytest-llmreplay to read it",
-        )
+    file = open_of_kind(path, RECORDINGS, holds="recordings", schema="recording", version=RECORDINGS_VERSION)
     missing = [name for name in recording_schema().names if name not in file.schema_arrow.names]
     if missing:
         raise UserError(f"lacks the columns {', '.join(missing)}", file=str(path))
