@@ -14,6 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_llmreplay.providers.recorded import RecordMode
 
+_STATE = ".pytest_llmreplay"
 _DEFAULT_MAX_COST = "1"
 NOBODY = "never"
 """In place of the judge's file: nobody judges."""
@@ -145,12 +146,17 @@ class Settings:
     @property
     def state(self) -> Path:
         """The folder of runs and recordings."""
-        return self.root / ".pytest_llmreplay"
+        return self.root / _STATE
 
     @property
     def recordings(self) -> Path:
         """The project's own recordings."""
         return self.state / "recordings"
+
+
+def state_of(config: pytest.Config) -> Path:
+    """The folder of runs and recordings, whatever the options say."""
+    return config.rootpath / _STATE
 
 
 def settings_from(config: pytest.Config) -> Settings:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus, Reason
 from pytest_llmreplay.model.trajectory import Divergence, ToolAnswer
+from pytest_llmreplay.store.draft import Draft
 from pytest_llmreplay.store.parquet import footer_of, open_of_kind, plain_rows, reading, table_of, write_tables
 from pytest_llmreplay.store.verdicts import verdict_from_record, verdict_to_record, verdict_type
 
@@ -119,10 +120,15 @@ def write_outcome_records(path: Path, records: Iterable[Mapping[str, Any]]) -> N
     Raises:
         UserError: the file cannot be written.
     """
-    rows = ({**record, "diagnostics": list((record.get("diagnostics") or {}).items())} for record in records)
+    rows = map(_row, records)
     batches = iter(lambda: list(islice(rows, _BATCH_ROWS)), [])
     tables = (table_of(batch, outcome_schema()) for batch in batches)
     write_tables(path, tables, outcome_schema(), group_rows=_ROW_GROUP_ROWS)
+
+
+def outcomes_draft(folder: Path) -> Draft:
+    """What `write_outcome_records` would write, while records come."""
+    return Draft(folder, outcome_schema, _row, batch_rows=_BATCH_ROWS, group_rows=_ROW_GROUP_ROWS)
 
 
 def read_outcomes(path: Path) -> list[Outcome]:
@@ -156,6 +162,10 @@ def read_outcome_records(path: Path, columns: Collection[str] | None = None) -> 
         for batch in file.iter_batches(_BATCH_ROWS, columns=wanted, use_threads=False):
             for row in plain_rows(pa.Table.from_batches([batch])):
                 yield {**row, "diagnostics": dict(row.get("diagnostics") or ())}
+
+
+def _row(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {**record, "diagnostics": list((record.get("diagnostics") or {}).items())}
 
 
 def _plain(noun: Any) -> dict[str, Any]:

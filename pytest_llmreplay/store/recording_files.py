@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.store.draft import Draft
 from pytest_llmreplay.store.parquet import footer_of, open_of_kind, plain_rows, reading, table_of, write_tables
 
 if TYPE_CHECKING:
@@ -81,10 +82,15 @@ def write_recordings(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    rows = ({**r, "request": _json(r["request"]), "response": _json(r["response"])} for r in records)
+    rows = map(_row, records)
     batches = iter(lambda: list(islice(rows, ROW_GROUP_ROWS)), [])
     tables = (table_of(batch, recording_schema()) for batch in batches)
     write_tables(path, tables, recording_schema(), group_rows=ROW_GROUP_ROWS)
+
+
+def recordings_draft(folder: Path) -> Draft:
+    """What `write_recordings` would write, while recordings come."""
+    return Draft(folder, recording_schema, _row, batch_rows=ROW_GROUP_ROWS, group_rows=ROW_GROUP_ROWS)
 
 
 class _OpenPart:
@@ -163,6 +169,10 @@ class PartReader:
 def as_record(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row in the form of the journal, with request and response as data."""
     return {**row, "request": json.loads(row["request"]), "response": json.loads(row["response"])}
+
+
+def _row(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {**record, "request": _json(record["request"]), "response": _json(record["response"])}
 
 
 def _json(value: Any) -> str:
