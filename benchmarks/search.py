@@ -6,6 +6,7 @@ Ranks the SGD and the tau conversations for questions that put it otherwise (`se
 average precision and recall@50 by method, the precision on each of the two, then that of `--like` by question. `--model`
 asks an embedding model through litellm instead of the static embeddings. The data is beside the checkout; without it
 there is nothing to do (exit code 0).
+"""
 
 from __future__ import annotations
 
