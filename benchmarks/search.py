@@ -3,9 +3,9 @@
     python benchmarks/search.py [--questions held_out|development] [--model NAME --api-base URL] [--data FOLDER]
 
 Ranks the SGD and the tau conversations for questions that put it otherwise (`search_questions.py`) and prints mean
-average precision and recall@50 by method, the precision on each of the two, then that of `--like` by question. `--model`
-asks an embedding model through litellm instead of the static embeddings. The data is beside the checkout; without it
-there is nothing to do (exit code 0).
+average precision and recall@50 by method, the precision on each of the two, then that of `--like` by question.
+`--model` asks an embedding model through litellm instead of the static embeddings. The data is beside the checkout;
+without it there is nothing to do (exit code 0).
 """
 
 from __future__ import annotations
