@@ -47,6 +47,17 @@ def test_the_reason_of_a_retirement_is_redacted_as_the_case_was(program_in, gold
         assert word.encode() not in bytes_of(program_in)
 
 
+def test_the_reason_of_a_waiver_is_redacted_as_the_case_was(program_in, golden):
+    because = ("--reason", "Mia Li is told on Tuesday", "--residual", "redact")
+    result = program_in("waive", golden().case_id, "--until", "2099-12-31", "--owner", "ann", *because)
+    written = (program_in.root / "configs/waivers.yaml").read_text()
+    [pseudonym, *_] = PSEUDONYM.findall(golden().messages[0].content)
+    assert pseudonym in written
+    assert "is told on Tuesday" in written
+    assert "redacted, so that it is kept as: " in result.output
+    assert not any(word in told for word in ("Mia", "Li ") for told in (written, result.output))
+
+
 def test_without_a_terminal_a_possible_name_is_refused_and_nothing_changes(program_in, golden):
     before = bytes_of(program_in)
     said = program_in.mistake("golden", "retire", golden().case_id, "--reason", "Zoltan asked for it")
