@@ -29,6 +29,7 @@ _LEAST_MEMBERS = 8
 _HALVINGS = 5
 _MODERATE = 0.4
 _FARTHEST = 1.0
+_ROUNDING = 1e-4
 _NAMED_BY = 200
 _TERMS = 5
 _TERM_IN = 3
@@ -83,7 +84,9 @@ class Intents:
             numbers = np.arange(start, min(start + _AT_ONCE, len(nearest)))
             cosines = space.conversations(numbers) @ centres.T
             best = cosines.argmax(axis=1)
-            nearest[numbers] = np.where(cosines[np.arange(len(best)), best] >= reach[best], best, -1)
+            # What was said word for word lies at the reach itself, where two products of float32 differ by rounding.
+            reached = cosines[np.arange(len(best)), best] >= reach[best] - _ROUNDING
+            nearest[numbers] = np.where(reached, best, -1)
         return nearest
 
 

@@ -127,6 +127,13 @@ def test_a_handful_of_conversations_is_one_intent(seen):
     assert len(intents.found) == 1
 
 
+def test_what_is_said_word_for_word_belongs_to_its_intent(seen):
+    texts = [text.format(o="4417") for wishes in (*WISHES.values(), SOUP) for text in wishes]
+    turns, space = seen({f"c{n}": [texts[n % len(texts)]] for n in range(640)})
+    intents = find_intents(turns, space, EMBEDDER)
+    assert (intents.of_conversations(space) >= 0).all()
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_log_in_which_all_say_the_same_is_one_intent_without_a_warning(seen):
     turns, space = seen({f"c{n}": ["where is my parcel"] for n in range(60)})
