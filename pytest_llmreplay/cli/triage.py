@@ -101,7 +101,7 @@ def triage(
         return
     _print(found, asked)
     if suggest is None:
-        click.echo(f"next: pytest-llmreplay find {_named(logs)} {_narrowed(found, asked, frozenset(known))}")
+        click.echo(f"next: {_after(found, logs, frozenset(known))}")
         return
     for line in suggestions_text(suggestions, found.failing.count):
         echo(line)
@@ -139,10 +139,11 @@ def _named(logs: Sequence[str]) -> str:
     return " ".join(printable(shlex.quote(log)) for log in logs)
 
 
-def _narrowed(found: Triage, asked: TriageAsked, signals: frozenset[str]) -> str:
-    """The options with which `find` shows most of the failures."""
-    shown = [name for name in found.reasons if name in signals]
-    if shown:
-        return f"--signal {max(shown, key=lambda name: found.reasons[name])}"
-    where = asked.failed or "error IS NOT NULL"
-    return f"--where {printable(shlex.quote(where))}"
+def _after(found: Triage, logs: Sequence[str], signals: frozenset[str]) -> str:
+    """What shows most of the failures: `find`, where a signal stands for them, else suggestions."""
+    if not found.failing.count:
+        return "pytest-llmreplay signals list"
+    most = max(found.reasons, key=lambda name: found.reasons[name])
+    if most in signals:
+        return f"pytest-llmreplay find {_named(logs)} --signal {most}"
+    return "the same command with --suggest 6 --out suggestions.parquet"

@@ -85,7 +85,7 @@ class Triaging:
         """
         from pytest_llmreplay.mine.triage.analyse import triage
         from pytest_llmreplay.mine.triage.failures import find_failed
-        from pytest_llmreplay.mine.triage.reading import read_facts
+        from pytest_llmreplay.mine.triage.reading import count_undated, read_facts
         from pytest_llmreplay.traces import CANONICAL_COLUMNS, canonical_conversation
 
         refuse_unknown(asked.by)
@@ -101,6 +101,9 @@ class Triaging:
             for one in facts.dimensions
             if len(one.values) >= _MANY
         ]
+        if asked.since is not None and (undated := count_undated(connection)):
+            do = "conversation that does not say when it" if undated == 1 else "conversations that do not say when they"
+            notes.append(f"Left out: {undated:,} {do} began.")
         if INTENT in asked.dimensions and len(facts):
             facts, missing = self._with_intents(facts, asked)
             notes += missing
