@@ -95,6 +95,8 @@ class RunSummary:
         self._troubles: dict[str, _Alike] = defaultdict(_Alike)
         self._missing: dict[str, _Alike] = defaultdict(_Alike)
         self._unmeasured: dict[str, _Alike] = defaultdict(_Alike)
+        self._not_run: dict[str, _Alike] = defaultdict(_Alike)
+        self._stops: dict[str, str] = {}
         self._judges = JudgeTally()
         self._now_passing: set[str] = set()
         self._not_passing: set[str] = set()
@@ -103,6 +105,11 @@ class RunSummary:
     def acceptable(self) -> bool:
         """Whether an open incident passed in every trial of every candidate."""
         return bool(self._now_passing - self._not_passing)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether some trials were not run."""
+        return bool(self._not_run)
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome; each trial is added once."""
@@ -131,6 +138,10 @@ class RunSummary:
             self._red.append((outcome.trial_id, line))
         elif outcome.status == "error":
             self._troubles[reason.message if reason else "no reason was kept"].add(outcome)
+        elif outcome.status == "not_run":
+            code, message = (reason.code, reason.message) if reason else ("", "no reason was kept")
+            self._not_run[code].add(outcome)
+            self._stops.setdefault(code, message)  # each names another sum that was spent
         elif outcome.status == "unmeasured":
             missing = {answer.name for answer in outcome.tool_answers if answer.source == "unrecorded"}
             for tool in missing:
@@ -163,6 +174,7 @@ class RunSummary:
         yield self._now_pass(variants)
         yield self._errors(screen)
         yield self._not_measured(screen)
+        yield self._never_run(screen)
 
     def _variant_table(self, variants: Sequence[str], screen: Screen) -> str:
         rows = []
@@ -213,6 +225,13 @@ class RunSummary:
         others = sorted(self._unmeasured.items(), key=lambda entry: (-entry[1].count, entry[1].first or ()))
         lines += [screen.paragraph(f"{alike.count} x {one_line(message, 200)}", "  ") for message, alike in others]
         return "\n".join(["Unmeasured", *_shown(lines, screen)]) if lines else ""
+
+    def _never_run(self, screen: Screen) -> str:
+        lines = [
+            screen.paragraph(f"{alike.count} x {one_line(self._stops[code], 200)}", "  ")
+            for code, alike in sorted(self._not_run.items())
+        ]
+        return "\n".join(["Not run", *lines]) if lines else ""
 
 
 def _comparisons(outcomes: Sequence[Outcome], variants: Sequence[str], baseline: str, screen: Screen) -> Iterator[str]:
