@@ -134,6 +134,7 @@ class Triaging:
         from pytest_llmreplay.mine.intents_file import write_intents
         from pytest_llmreplay.mine.triage.by_intent import seen_in, with_intents
         from pytest_llmreplay.mine.turns import user_turns
+        from pytest_llmreplay.store.atomic import write_atomically
 
         try:
             embedder = self.embedder()
@@ -148,7 +149,7 @@ class Triaging:
         seen = seen_in(facts, turns, space, [self.table.row(log, 0) for log in turns.logs])
         intents = self._intents(known, turns, space, embedder, seen)
         if asked.intents is not None:
-            write_intents(asked.intents, intents)
+            write_atomically(asked.intents, lambda target: write_intents(target, intents))
         return with_intents(facts, seen, space, intents), []
 
     def _known_or_none(self, turns: UserTurns, embedder: Embedder, path: Path | None) -> tuple[Intents | None, Space]:

@@ -98,6 +98,12 @@ def test_intents_are_kept_under_their_ids(program_in, quiet):
     assert {group["value"]: group["failing"]["total"] for group in again["groups"]["intent"]} == groups
 
 
+def test_intents_that_cannot_be_kept_are_one_sentence(program_in, quiet):
+    (program_in.root / "file").touch()
+    told = program_in.mistake("triage", quiet, "--by", "intent", "--intents", "file/intents.parquet")
+    assert told.startswith("file/intents.parquet: cannot be written: ")
+
+
 def test_new_wishes_become_new_intents_and_old_ids_stay(program_in, quiet):
     told(program_in("triage", quiet, "--by", "intent", "--intents", "intents.parquet", "--json"))
     embedder = embeddings.static_embedder().identity
