@@ -124,8 +124,11 @@ def _next(done: Monitored) -> str:
     if alert is not None:
         newest = done.measured.readings[alert.case_id].failing[0]
         return f"pytest-llmreplay promote {logs} --id {printable(shlex.quote(newest))}"
+    if not done.measured.watches and done.measured.unwatched:
+        first = min(done.measured.unwatched)
+        return f"pytest-llmreplay golden edit {first}, to say its failure_category and failure_stage"
     if not done.measured.watches:
-        return "pytest-llmreplay find"
+        return f"pytest-llmreplay triage {logs}"
     if done.exit_code:
         return "give logs of more days, or say what is --similar"
     return "the same on later logs" if done.compared else f"pytest-llmreplay monitor {logs} --accept"

@@ -211,9 +211,16 @@ def _sorted_out(results: Iterable[Case | Stopped], project: Project, suite: str,
             if duplicate.kind == "exact" and on_duplicate != "add":
                 found.left_out.append((result, duplicate))
                 continue
-        taken[result.case_id] = "this promotion"
+        taken[result.case_id] = _place(result)
         found.cases.append(result)
     return found
+
+
+def _place(case: Case) -> str:
+    """Where a case of this promotion came from: several logs may use one id for different conversations."""
+    source, row = case.provenance.source_file, case.provenance.row
+    where = [source or "", f"record {row}" if row is not None else ""]
+    return ", ".join(("this promotion", *filter(None, where)))
 
 
 def _with_relative_source(conversations: Iterable[Conversation], project: Project) -> Iterator[Conversation]:

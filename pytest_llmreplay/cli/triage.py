@@ -89,7 +89,7 @@ def triage(
         return
     _print(done.found, asked)
     if suggest is None:
-        click.echo(f"next: pytest-llmreplay find {logs.quoted} {_narrowed(done.found, asked, done.signals)}")
+        click.echo(f"next: {_after(done.found, logs, done.signals)}")
         return
     for line in suggestions_text(suggestions, done.found.failing.count):
         echo(line)
@@ -149,10 +149,11 @@ def _after_suggesting(logs: LogChoice, suggestions: Sequence[Suggestion], out: P
     return "the same command with --promote, or with --out FILE for pytest-llmreplay promote --ids FILE"
 
 
-def _narrowed(found: Triage, asked: TriageAsked, signals: frozenset[str]) -> str:
-    """The options with which `find` shows most of the failures."""
-    shown = [name for name in found.reasons if name in signals]
-    if shown:
-        return f"--signal {max(shown, key=lambda name: found.reasons[name])}"
-    where = asked.failed or "error IS NOT NULL"
-    return f"--where {printable(shlex.quote(where))}"
+def _after(found: Triage, logs: LogChoice, signals: frozenset[str]) -> str:
+    """What shows most of the failures: `find`, where a signal stands for them, else suggestions."""
+    if not found.failing.count:
+        return "pytest-llmreplay signals list"
+    most = max(found.reasons, key=lambda name: found.reasons[name])
+    if most in signals:
+        return f"pytest-llmreplay find {logs.quoted} --signal {most}"
+    return "the same command with --suggest 6 --out suggestions.parquet"

@@ -96,6 +96,8 @@ class RunSummary:
         self._troubles: dict[str, _Alike] = defaultdict(_Alike)
         self._missing: dict[str, _Alike] = defaultdict(_Alike)
         self._unmeasured: dict[str, _Alike] = defaultdict(_Alike)
+        self._not_run: dict[str, _Alike] = defaultdict(_Alike)
+        self._stops: dict[str, str] = {}
         self._judges = JudgeTally()
         # Hashes: a hundred thousand ids that nobody else holds would be 14 MB at the moment when memory is fullest.
         self._now_passing = array("q")
@@ -105,6 +107,11 @@ class RunSummary:
     def acceptable(self) -> bool:
         """Whether an open incident passed in every trial of every candidate."""
         return not self._not_passing.issuperset(self._now_passing)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether some trials were not run."""
+        return bool(self._not_run)
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome; each trial is added once."""
@@ -133,6 +140,10 @@ class RunSummary:
             self._red.append((outcome.trial_id, line))
         elif outcome.status == "error":
             self._troubles[reason.message if reason else "no reason was kept"].add(outcome)
+        elif outcome.status == "not_run":
+            code, message = (reason.code, reason.message) if reason else ("", "no reason was kept")
+            self._not_run[code].add(outcome)
+            self._stops.setdefault(code, message)  # each names another sum that was spent
         elif outcome.status == "unmeasured":
             missing = {answer.name for answer in outcome.tool_answers if answer.source == "unrecorded"}
             for tool in missing:
@@ -165,6 +176,7 @@ class RunSummary:
         yield self._now_pass(variants)
         yield self._errors(screen)
         yield self._not_measured(screen)
+        yield self._never_run(screen)
 
     def _variant_table(self, variants: Sequence[str], screen: Screen) -> str:
         rows = []
@@ -215,6 +227,13 @@ class RunSummary:
         others = sorted(self._unmeasured.items(), key=lambda entry: (-entry[1].count, entry[1].first or ()))
         lines += [screen.paragraph(f"{alike.count} x {one_line(message, 200)}", "  ") for message, alike in others]
         return "\n".join(["Unmeasured", *_shown(lines, screen)]) if lines else ""
+
+    def _never_run(self, screen: Screen) -> str:
+        lines = [
+            screen.paragraph(f"{alike.count} x {one_line(self._stops[code], 200)}", "  ")
+            for code, alike in sorted(self._not_run.items())
+        ]
+        return "\n".join(["Not run", *lines]) if lines else ""
 
 
 def _comparisons(outcomes: Sequence[Outcome], variants: Sequence[str], baseline: str, screen: Screen) -> Iterator[str]:

@@ -265,6 +265,15 @@ def test_the_calls_of_a_conversation_that_went_well_are_proposed_and_a_draft(pro
     assert f"golden approve {case.case_id}" in result.output
 
 
+def test_of_two_conversations_with_one_id_the_first_is_promoted_and_named(program_in, log):
+    log(conversation("t-1"), conversation("t-1", user="something else"))
+    result = program_in("promote", "log.jsonl", "--residual", "keep", code=1)
+    assert "1 case written to " in result.output
+    assert re.search(
+        r"not promoted: t-1: it is already a case: t-1-\w+ in this promotion, log.jsonl, record 1\n", result.stderr
+    )
+
+
 def test_duplicates_of_the_suite(program_in, log):
     log(
         conversation("t-1"),

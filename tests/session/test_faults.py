@@ -74,7 +74,15 @@ def test_a_budget_stops_new_requests_and_the_rest_is_listed(project):
     statuses = list(project.outcomes().values())
     assert statuses.count("not_run") == 60 - model.requests
     assert result.ret == 10
-    result.stdout.fnmatch_lines(["*not run*", "m * 0 *"])
+    result.stdout.fnmatch_lines(
+        [
+            "*not run*",
+            "m * 0 *",
+            "Not run",
+            "  * x the budget of 0.7 USD is used up (* spent); raise it with --llmreplay-max-cost",
+            "next: the same command with --llmreplay-resume",
+        ]
+    )
 
 
 def test_a_budget_of_tokens_and_a_model_without_a_price(plain_project):
