@@ -54,7 +54,7 @@ class ReplaySession:
             UserError: the file cannot be read.
         """
         file = self.relative(path)
-        entries = KeptIndex(self.settings.state).read(path)
+        entries = KeptIndex(self.settings.state, writes=not self.settings.plan_only).read(path)
         yield from (entry for entry in entries if isinstance(entry, BadRow))
         names = sorted(self.variants)
         cases = [entry for entry in entries if isinstance(entry, CaseEntry) and entry.labels.status in RUNNING_STATUSES]

@@ -29,10 +29,12 @@ class KeptIndex:
 
     Args:
         state: the state folder.
+        writes: whether what is read is kept.
     """
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, *, writes: bool = False) -> None:
         self._state = state
+        self._writes = writes
 
     def holds(self, path: Path) -> bool:
         """Whether this golden file was read before and has not changed since."""
@@ -49,8 +51,10 @@ class KeptIndex:
             return _entries(json.loads(place.read_text(encoding="ascii")))
         entries = read_index(path)
         is_settled = time.time() - path.stat().st_ctime > _TICK_S
-        if is_settled and place == self._place(path) and not any(isinstance(entry, BadRow) for entry in entries):
-            self._keep(place, [entry for entry in entries if isinstance(entry, CaseEntry)])
+        if self._writes and is_settled and place == self._place(path):
+            cases = [entry for entry in entries if isinstance(entry, CaseEntry)]
+            if len(cases) == len(entries):
+                self._keep(place, cases)
         return entries
 
     def _place(self, path: Path) -> Path:

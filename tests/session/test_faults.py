@@ -19,6 +19,7 @@ from tests.fault_runs import (
     write_project,
 )
 from tests.loopback import FaultyModel, ScriptedModel, completion, serving, status
+from tests.session.conftest import SETTLED
 
 DEAR = ", prices: {input_per_million: 0, output_per_million: 10000}"  # an answer costs 0.07 USD
 
@@ -113,6 +114,7 @@ def test_a_plan_sends_nothing_and_says_what_would_be_sent(project):
     model = FaultyModel()
     with serving(model.routes()) as url:
         write_project(project.root, fault_cases(30), url, ", prices: {input_per_million: 1, output_per_million: 10000}")
+        project.pytester.makeconftest(SETTLED)
         result = project.run(*VARIANT, "--llmreplay-plan")
     assert model.requests == 0
     assert result.ret == 0

@@ -9,7 +9,7 @@ from pytest_llmreplay.model.conversation import Message, ToolCall
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest
 from pytest_llmreplay.providers.recorded import plain_request, recording_key, reply_to_record
 from pytest_llmreplay.store.recording_files import write_recordings
-from tests.session.conftest import CASES, make_case
+from tests.session.conftest import CASES, SETTLED, make_case
 
 API_BASE = "http://127.0.0.1:9/v1"
 MODEL = "anthropic/some-model"
@@ -22,9 +22,6 @@ def pytest_unconfigure():
 """
 ARROW = """
 import pathlib, sys
-from pytest_llmreplay.store import kept_index
-
-kept_index._TICK_S = -60.0
 
 def pytest_unconfigure(config):
     name = getattr(config, "workerinput", {}).get("workerid", "main")
@@ -133,7 +130,7 @@ def test_litellm_is_imported_ahead_only_where_a_request_will_surely_need_it(
 
 def test_arrow_is_imported_only_where_golden_files_changed_or_are_replayed(project):
     project.golden(*CASES)
-    project.pytester.makeconftest(ARROW)
+    project.pytester.makeconftest(SETTLED + ARROW)
     imported = []
     for arguments in (["--collect-only"], ["--collect-only"], []):
         assert project.run("golden", *arguments).ret == 0

@@ -32,7 +32,7 @@ def later(monkeypatch):
 
 @pytest.fixture
 def kept(tmp_path):
-    return KeptIndex(tmp_path / "state")
+    return KeptIndex(tmp_path / "state", writes=True)
 
 
 @pytest.fixture
@@ -80,6 +80,12 @@ def test_a_file_that_was_written_just_now_is_not_kept(golden, kept):
 
 
 @pytest.mark.usefixtures("later")
+def test_nothing_is_written_unasked(golden, tmp_path):
+    KeptIndex(tmp_path / "state").read(golden)
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.usefixtures("later")
 def test_a_file_with_a_bad_row_is_not_kept(golden, kept):
     spoil(golden, "status", ["fixed", "fixd", "fixed"])
     assert [entry for entry in kept.read(golden) if isinstance(entry, BadRow)]
@@ -100,5 +106,5 @@ def test_damage_is_no_trouble(golden, kept, damage):
 def test_a_project_that_cannot_be_written_is_read_all_the_same(golden):
     not_a_folder = golden.with_name("file")
     not_a_folder.write_text("")
-    kept = KeptIndex(not_a_folder / "state")
+    kept = KeptIndex(not_a_folder / "state", writes=True)
     assert [entry.case_id for entry in kept.read(golden)] == ["a", "b", "c"]
