@@ -85,7 +85,7 @@ class Triaging:
         """
         from pytest_llmreplay.mine.triage.analyse import triage
         from pytest_llmreplay.mine.triage.failures import find_failed
-        from pytest_llmreplay.mine.triage.reading import read_facts
+        from pytest_llmreplay.mine.triage.reading import count_undated, read_facts
         from pytest_llmreplay.traces import CANONICAL_COLUMNS, canonical_conversation
 
         refuse_unknown(asked.by)
@@ -101,6 +101,9 @@ class Triaging:
             for one in facts.dimensions
             if len(one.values) >= _MANY
         ]
+        if asked.since is not None and (undated := count_undated(connection)):
+            do = "conversation that does not say when it" if undated == 1 else "conversations that do not say when they"
+            notes.append(f"Left out: {undated:,} {do} began.")
         if INTENT in asked.dimensions and len(facts):
             facts, missing = self._with_intents(facts, asked)
             notes += missing
@@ -131,6 +134,7 @@ class Triaging:
         from pytest_llmreplay.mine.intents_file import write_intents
         from pytest_llmreplay.mine.triage.by_intent import seen_in, with_intents
         from pytest_llmreplay.mine.turns import user_turns
+        from pytest_llmreplay.store.atomic import write_atomically
 
         try:
             embedder = self.embedder()
@@ -145,7 +149,7 @@ class Triaging:
         seen = seen_in(facts, turns, space, [self.table.row(log, 0) for log in turns.logs])
         intents = self._intents(known, turns, space, embedder, seen)
         if asked.intents is not None:
-            write_intents(asked.intents, intents)
+            write_atomically(asked.intents, lambda target: write_intents(target, intents))
         return with_intents(facts, seen, space, intents), []
 
     def _known_or_none(self, turns: UserTurns, embedder: Embedder, path: Path | None) -> tuple[Intents | None, Space]:

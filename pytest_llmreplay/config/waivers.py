@@ -12,6 +12,7 @@ from pytest_llmreplay.compare.policy import Waiver, Waivers
 from pytest_llmreplay.config.yaml_file import read_yaml
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.written import parse_written
+from pytest_llmreplay.model.yaml_loader import load_yaml
 
 _HEAD = "# yaml-language-server: $schema=schemas/waivers.json\nkind: waivers\n"
 
@@ -61,6 +62,6 @@ def _dumped(value: Any) -> str:
 
 def _parsed(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return load_yaml(text)
     except yaml.YAMLError:
         return None

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.model.yaml_loader import load_yaml
 
 
 def read_yaml(path: Path, *, kind: str | None = None) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def read_yaml(path: Path, *, kind: str | None = None) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UserError("is not UTF-8 text", file=name) from error
     try:
-        data = yaml.safe_load(text)
+        data = load_yaml(text)
     except yaml.MarkedYAMLError as error:
         place = f" at line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError(f"is not YAML{place}: {error.problem or error.context}", file=name) from error

@@ -29,11 +29,14 @@ _LEAST_MEMBERS = 8
 _HALVINGS = 5
 _MODERATE = 0.4
 _FARTHEST = 1.0
+_ROUNDING = 1e-4
 _NAMED_BY = 200
 _TERMS = 5
 _TERM_IN = 3
 _PRIOR = 0.5
 _WORD = re.compile(r"(?<![\w@.-])[^\W\d_]{3,}(?![\w@-])")
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_HAN_OR_KATAKANA = re.compile(r"([\u3400-\u9fff]{2,})|([\u30a1-\u30fc]{3,})")
 _AT_ONCE = 8192
 
 
@@ -83,7 +86,9 @@ class Intents:
             numbers = np.arange(start, min(start + _AT_ONCE, len(nearest)))
             cosines = space.conversations(numbers) @ centres.T
             best = cosines.argmax(axis=1)
-            nearest[numbers] = np.where(cosines[np.arange(len(best)), best] >= reach[best], best, -1)
+            # What was said word for word lies at the reach itself, where two products of float32 differ by rounding.
+            reached = cosines[np.arange(len(best)), best] >= reach[best] - _ROUNDING
+            nearest[numbers] = np.where(reached, best, -1)
         return nearest
 
 
@@ -181,7 +186,7 @@ def _terms(turns: UserTurns, space: Space, members: Sequence[NDArray[np.int64]])
     """The words that tell each cluster from the others: log odds with a prior (Monroe, Colaresi and Quinn, 2008).
 
     A word counts when at least three conversations of the cluster have it in small letters: names and identifiers do
-    not become terms, since intents are shown and committed.
+    not become terms, since intents are shown and committed. Scripts without capitals have the first rule alone.
     """
     words = _words(turns, space, [numbers[:_NAMED_BY] for numbers in members])
     total = Counter[str]()
@@ -219,8 +224,15 @@ def _words(turns: UserTurns, space: Space, groups: Sequence[NDArray[np.int64]]) 
     order = np.argsort(conversations)
     counts = [Counter[str]() for _ in groups]
     for number, texts in zip(group[order], _said(turns, space, conversations[order]), strict=True):
-        counts[number].update({w for text in texts for w in _WORD.findall(text) if w.islower()} - ENGLISH_STOP_WORDS)
+        counts[number].update({word for text in texts for word in _small_words(text)} - ENGLISH_STOP_WORDS)
     return counts
+
+
+def _small_words(text: str) -> Iterator[str]:
+    """The words without capitals; where words are not spaced, pairs of Han characters and words in Katakana."""
+    yield from (word for word in _WORD.findall(text) if word == word.lower() and not _UNSPACED.search(word))
+    for han, katakana in _HAN_OR_KATAKANA.findall(text):
+        yield from (katakana,) if katakana else map("".join, itertools.pairwise(han))
 
 
 def _said(turns: UserTurns, space: Space, conversations: NDArray[np.int64]) -> Iterator[list[str]]:

@@ -17,10 +17,10 @@ _ABOUT = b"llmreplay.intents"
 
 
 def write_intents(path: Path, intents: Intents) -> None:
-    """Write the file, in place of the one that is there.
+    """Write the file.
 
     Raises:
-        UserError: it cannot be written.
+        OSError: it cannot be written.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -42,14 +42,7 @@ def write_intents(path: Path, intents: Intents) -> None:
         for intent in intents.found
     ]
     schema = _schema().with_metadata({KIND_KEY: KIND, _ABOUT: json.dumps(about).encode()})
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"cannot be written: {error.strerror or error}", file=str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
 
 
 def read_intents(path: Path, *, embedder: str) -> Intents:

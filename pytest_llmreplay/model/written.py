@@ -28,7 +28,7 @@ def parse_written(model: type[W], data: Any, *, file: str | None = None, key: st
 
     Args:
         model: the pydantic model.
-        data: what `yaml.safe_load` gave.
+        data: what the YAML loader gave.
         file: the file it came from, for the error.
         key: the path of `data` in that file, for the error.
 

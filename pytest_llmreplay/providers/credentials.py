@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 from pytest_llmreplay.model.errors import AccessDenied
 from pytest_llmreplay.model.variant import ModelTarget
@@ -15,7 +15,7 @@ REMOVED = "[removed]"
 # `PWD` alone is the folder in which a shell stands.
 _SECRET_VARIABLE = re.compile(r"(?i)(^|_)(key|token|secret|password|passwd|(?<=_)pwd|credentials?)$")
 _SHORTEST_SECRET = 8
-_IN_URL = re.compile(r"(?i)([?&;][\w.-]*(?:key|token|secret|password|signature|sig|auth)=)[^&;#\s\"']+")
+_IN_URL = re.compile(r"(?i)([?&;][\w.-]*(?:key|token|secret|password|signature|sig|auth)=)([^&;#\s\"']+)")
 _USER_IN_URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/@\s\"']+@")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
 
@@ -39,6 +39,13 @@ def without_credentials(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def credentials_in(url: str) -> list[str]:
+    """A URL's password and the values of parameters that are named like a credential, as written and as meant."""
+    password = urlsplit(url).password
+    written = [value for _, value in _IN_URL.findall(url)] + ([password] if password else [])
+    return list(dict.fromkeys((*written, *map(unquote_plus, written))))
 
 
 def clean_text(text: str) -> str:

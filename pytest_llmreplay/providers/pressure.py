@@ -86,6 +86,7 @@ class Gate:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._lowered_at = float("-inf")
         self._refusals = 0
+        self._refused_since: float | None = None
         self._held_until = float("-inf")
         self._rates = [
             _Rate(allowed, clock) for allowed in (requests_per_minute, tokens_per_minute) if allowed is not None
@@ -98,6 +99,11 @@ class Gate:
     def limit(self) -> float:
         """How many requests may be under way now."""
         return self._limit
+
+    @property
+    def refused_for_s(self) -> float:
+        """For how many seconds the endpoint has answered none of its requests and asked for less."""
+        return 0.0 if self._refused_since is None else self._clock.now() - self._refused_since
 
     @asynccontextmanager
     async def enter(self, check: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
@@ -126,6 +132,7 @@ class Gate:
     def succeeded(self, tokens: int) -> None:
         """A request got its answer: one more at once after every round of answers."""
         self._refusals = 0
+        self._refused_since = None
         self._limit = min(self._most, self._limit + 1 / self._limit)
         if self._tokens is not None:
             self._tokens.spend(tokens)
@@ -136,6 +143,8 @@ class Gate:
 
         Refusals of requests that were sent before that count once.
         """
+        if self._refused_since is None:
+            self._refused_since = self._clock.now()
         if sent_at > self._lowered_at:
             self._limit = max(1.0, self._limit / 2)
             self._lowered_at = self._clock.now()
@@ -181,7 +190,8 @@ class Pressure:
         gate: shared by all who use the endpoint.
         budget: shared by the whole run.
         wait_s: how many seconds a trial may lose to passing trouble before it is given up. They count from a request's
-            first trouble, so that one that got no answer in time is asked again, and add up over a trial's requests.
+            first trouble, so that one that got no answer in time is asked again, and add up over a trial's requests. An
+            endpoint that has refused everything for as long is not waited for by each trial in turn.
         clock: time and chance.
     """
 
@@ -215,14 +225,27 @@ class Pressure:
                     raise
                 pause = error.retry_after or self._backoff(attempt)
                 patience.lost_s += pause + (self._clock.now() - sent_at if attempt > 1 else 0.0)
-                if patience.lost_s > self._wait_s:
+                if patience.lost_s > self._wait_s or self._is_refused_for_long:
                     raise InfrastructureError(
                         f"{error} (asked {attempt} times in {self._clock.now() - started:.1f} s)", code=error.code
                     ) from error
                 await self._clock.pause(pause, self._budget.check)
 
+    @property
+    def _is_refused_for_long(self) -> bool:
+        return self._gate.refused_for_s > self._wait_s
+
+    def _check(self) -> None:
+        """Raise what ends a long wait at the gate."""
+        self._budget.check()
+        if self._is_refused_for_long:
+            raise InfrastructureError(
+                f"given up: the endpoint has refused every request for {self._gate.refused_for_s:.1f} s",
+                code="overloaded",
+            )
+
     async def _once(self, ask: Callable[[], Awaitable[T]], spent: Callable[[T], Spent]) -> T:
-        async with self._gate.enter(self._budget.check):
+        async with self._gate.enter(self._check):
             self._budget.check()
             sent_at = self._clock.now()
             try:

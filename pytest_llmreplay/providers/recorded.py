@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from pytest_llmreplay.model.canonical import digest, text_digest
 from pytest_llmreplay.model.conversation import Message, tools_json
-from pytest_llmreplay.model.errors import RecordingMissing
+from pytest_llmreplay.model.errors import InfrastructureError, RecordingMissing
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest, Provider, Recordings, Token
 
 RecordMode = Literal["none", "once", "new_episodes", "all"]
@@ -28,6 +30,7 @@ class RecordedProvider:
         self._provider = provider
         self._recordings = recordings
         self._mode = mode
+        self._under_way: dict[str, asyncio.Future[ModelReply]] = {}
 
     @property
     def identity(self) -> str:
@@ -42,14 +45,38 @@ class RecordedProvider:
             InfrastructureError: the provider gave no usable answer.
         """
         key = recording_key(request, provider=self.identity, trial=trial)
-        if self._mode != "all":
-            recorded = self._recordings.find(key)
-            if recorded is not None:
-                return reply_from_record(recorded)
-            if self._mode == "none" or (self._mode == "once" and self._recordings.had_any):
-                plain = plain_request(request)
-                what = f"this request to {plain['model']}"
-                raise RecordingMissing(missing_sentence(self._mode, what, plain, self._recordings))
+        if self._mode == "all":
+            return await self._ask(key, request, trial)
+        while (answering := self._under_way.get(key)) is not None:
+            await asyncio.wait((answering,))
+            if not answering.cancelled():
+                return replace(answering.result(), live=False)
+        recorded = self._recordings.find(key)
+        if recorded is not None:
+            return reply_from_record(recorded)
+        if self._mode == "none" or (self._mode == "once" and self._recordings.had_any):
+            plain = plain_request(request)
+            what = f"this request to {plain['model']}"
+            raise RecordingMissing(missing_sentence(self._mode, what, plain, self._recordings))
+        return await self._ask_for_all(key, request, trial)
+
+    async def _ask_for_all(self, key: str, request: ModelRequest, trial: int) -> ModelReply:
+        """Ask once for everybody who has the same question meanwhile; they share the answer, or the trouble."""
+        answering: asyncio.Future[ModelReply] = asyncio.get_running_loop().create_future()
+        self._under_way[key] = answering
+        try:
+            answering.set_result(await self._ask(key, request, trial))
+            return answering.result()
+        except InfrastructureError as trouble:
+            answering.set_exception(trouble)
+            answering.exception()  # whether or not anybody else wants to know
+            raise
+        finally:
+            # Who was stopped, by the budget or from outside, leaves the question to the others.
+            answering.cancel()
+            del self._under_way[key]
+
+    async def _ask(self, key: str, request: ModelRequest, trial: int) -> ModelReply:
         reply = await self._provider.complete(request, trial=trial)
         response = reply_to_record(reply)
         self._recordings.add(

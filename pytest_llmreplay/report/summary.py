@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -95,14 +96,22 @@ class RunSummary:
         self._troubles: dict[str, _Alike] = defaultdict(_Alike)
         self._missing: dict[str, _Alike] = defaultdict(_Alike)
         self._unmeasured: dict[str, _Alike] = defaultdict(_Alike)
+        self._not_run: dict[str, _Alike] = defaultdict(_Alike)
+        self._stops: dict[str, str] = {}
         self._judges = JudgeTally()
-        self._now_passing: set[str] = set()
-        self._not_passing: set[str] = set()
+        # Hashes: a hundred thousand ids that nobody else holds would be 14 MB at the moment when memory is fullest.
+        self._now_passing = array("q")
+        self._not_passing: set[int] = set()
 
     @property
     def acceptable(self) -> bool:
         """Whether an open incident passed in every trial of every candidate."""
-        return bool(self._now_passing - self._not_passing)
+        return not self._not_passing.issuperset(self._now_passing)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether some trials were not run."""
+        return bool(self._not_run)
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome; each trial is added once."""
@@ -117,9 +126,9 @@ class RunSummary:
             # What it took then is nothing that this run took.
             self._judges.add_outcome(outcome)
         if verdict == "now_passes":
-            self._now_passing.add(outcome.case_id)
+            self._now_passing.append(hash(outcome.case_id))
         elif verdict != "passed" and outcome.variant != self._baseline:
-            self._not_passing.add(outcome.case_id)
+            self._not_passing.add(hash(outcome.case_id))
         if outcome.status != "passed":
             self._note_why(outcome, verdict)
 
@@ -131,6 +140,10 @@ class RunSummary:
             self._red.append((outcome.trial_id, line))
         elif outcome.status == "error":
             self._troubles[reason.message if reason else "no reason was kept"].add(outcome)
+        elif outcome.status == "not_run":
+            code, message = (reason.code, reason.message) if reason else ("", "no reason was kept")
+            self._not_run[code].add(outcome)
+            self._stops.setdefault(code, message)  # each names another sum that was spent
         elif outcome.status == "unmeasured":
             missing = {answer.name for answer in outcome.tool_answers if answer.source == "unrecorded"}
             for tool in missing:
@@ -163,6 +176,7 @@ class RunSummary:
         yield self._now_pass(variants)
         yield self._errors(screen)
         yield self._not_measured(screen)
+        yield self._never_run(screen)
 
     def _variant_table(self, variants: Sequence[str], screen: Screen) -> str:
         rows = []
@@ -213,6 +227,13 @@ class RunSummary:
         others = sorted(self._unmeasured.items(), key=lambda entry: (-entry[1].count, entry[1].first or ()))
         lines += [screen.paragraph(f"{alike.count} x {one_line(message, 200)}", "  ") for message, alike in others]
         return "\n".join(["Unmeasured", *_shown(lines, screen)]) if lines else ""
+
+    def _never_run(self, screen: Screen) -> str:
+        lines = [
+            screen.paragraph(f"{alike.count} x {one_line(self._stops[code], 200)}", "  ")
+            for code, alike in sorted(self._not_run.items())
+        ]
+        return "\n".join(["Not run", *lines]) if lines else ""
 
 
 def _comparisons(outcomes: Sequence[Outcome], variants: Sequence[str], baseline: str, screen: Screen) -> Iterator[str]:

@@ -48,7 +48,9 @@ def write_summary(reporter: pytest.TerminalReporter, host: Host, settings: Setti
     folder = host.run_folder
     shown = folder.relative_to(settings.root) if folder.is_relative_to(settings.root) else folder
     reporter.write_line(f"run {host.run_id}: {shown}")
-    if summary.acceptable:
+    if summary.unfinished:
+        reporter.write_line("next: the same command with --llmreplay-resume")
+    elif summary.acceptable:
         reporter.write_line(f"next: pytest-llmreplay baseline accept {host.run_id}")
 
 

@@ -13,6 +13,7 @@ import yaml
 from pytest_llmreplay.model.case import Case, Provenance, RecordedResult
 from pytest_llmreplay.model.conversation import Message, Step, Tool, ToolCall
 from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.model.yaml_loader import YamlLoader
 from pytest_llmreplay.store.case_rows import JSON_COLUMNS, FieldError, case_from_row, json_text, row_of
 
 # YAML changes or refuses these unless they are escaped between double quotes.
@@ -159,7 +160,7 @@ def _is_default(noun: Any, name: str, value: Any) -> bool:
     return False
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(YamlLoader):
     """Refuses what a case never needs: aliases, which a hostile file multiplies without end, and repeated keys."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:

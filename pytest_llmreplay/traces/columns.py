@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmreplay.model.conversation import Conversation
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.traces.chat import decoded
+from pytest_llmreplay.traces.json_value import parse
 from pytest_llmreplay.traces.jsonable import as_text
 from pytest_llmreplay.traces.plain import (
     Row,
     batch_rows,
     first_line,
     is_canonical,
+    numbered_id,
     open_parquet,
     parquet_conversation,
     parquet_rows,
@@ -23,8 +25,8 @@ from pytest_llmreplay.traces.plain import (
 )
 from pytest_llmreplay.traces.query import Expression, select
 from pytest_llmreplay.traces.reading import UnreadableError
-from pytest_llmreplay.traces.records import parse, read_records
-from pytest_llmreplay.traces.rows import CANONICAL_COLUMNS
+from pytest_llmreplay.traces.records import read_records
+from pytest_llmreplay.traces.rows import CANONICAL_COLUMNS, ID_COLUMNS, id_of
 from pytest_llmreplay.traces.sources import Source
 from pytest_llmreplay.traces.spool import Spool
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+_ID = ID_COLUMNS[0]
 _BATCH_ROWS = 4096
 _KEPT_GROUP_BYTES = 64 << 20
 
@@ -49,6 +52,8 @@ class LogRow:
 def parquet_log_rows(source: Source, columns: Sequence[str], expression: Expression | None) -> Iterator[LogRow]:
     """The rows of a plain or canonical Parquet file that have a key; `columns` are the key's and, if any, the trial's.
 
+    `conversation_id` is the id that a conversation is read with, whatever the plain log calls it.
+
     Raises:
         UserError: a column is unknown.
         UnreadableError: the file is damaged.
@@ -61,7 +66,8 @@ def parquet_log_rows(source: Source, columns: Sequence[str], expression: Express
     if is_canonical(file.schema_arrow):
         needed += ["metadata"] if len(needed) < len(columns) else []
     else:
-        check_columns(columns, names, source.name)
+        check_columns(columns, (*names, _ID), source.name)
+        needed += [name for name in ID_COLUMNS if _ID in columns and name in names and name not in needed]
     wanted = None if expression is None else select(source, expression)
     rows = _ParquetFile(source, file)
     number = 0
@@ -70,7 +76,7 @@ def parquet_log_rows(source: Source, columns: Sequence[str], expression: Express
             for values in batch.to_pylist():
                 number += 1
                 if wanted is None or number in wanted:
-                    found = _with_metadata(values, columns)
+                    found = _with_metadata(_with_id(source, values, columns, number), columns)
                     yield from _row(source, found, columns, number, partial(rows.conversation, number))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UnreadableError(f"not readable as Parquet: {first_line(error)}") from error
@@ -78,6 +84,8 @@ def parquet_log_rows(source: Source, columns: Sequence[str], expression: Express
 
 def json_log_rows(source: Source, columns: Sequence[str], expression: Expression | None) -> Iterator[LogRow]:
     """The rows of a plain JSON file that have a key; those that cannot be parsed are passed over.
+
+    `conversation_id` is the id that a conversation is read with, whatever the log calls it.
 
     Raises:
         UserError: no record has such a column.
@@ -98,8 +106,9 @@ def json_log_rows(source: Source, columns: Sequence[str], expression: Expression
         else:
             copies = copies or Spool()
             load = partial(_load_copy, source, copies, copies.add(record.value), record.number)
-        yield from _row(source, record.value, columns, record.number, load)
-    check_columns(columns, tuple(known), source.name)
+        values = _with_id(source, record.value, columns, record.number)
+        yield from _row(source, values, columns, record.number, load)
+    check_columns(columns, (*known, _ID), source.name)
 
 
 def spooled_rows(conversations: Iterable[Conversation], columns: Sequence[str], name: str) -> Iterator[LogRow]:
@@ -171,6 +180,13 @@ def _row(
     if key is not None:
         trial = as_text(values.get(columns[1])) if len(columns) > 1 else None
         yield LogRow(key, trial, f"{source.name}: record {number}", load)
+
+
+def _with_id(source: Source, values: Mapping[str, Any], columns: Sequence[str], number: int) -> Mapping[str, Any]:
+    """A plain row with the id that its conversation has, where it is joined by that."""
+    if _ID not in columns or as_text(values.get(_ID)):
+        return values
+    return {**values, _ID: id_of(values) or numbered_id(source, number)}
 
 
 def _with_metadata(values: Mapping[str, Any], columns: Sequence[str]) -> Mapping[str, Any]:

@@ -167,12 +167,17 @@ def row_conversation(source: Source, row: Any, record: int, id_column: str | Non
         raise ValueError("it is not a mapping")
     return plain_conversation(
         row,
-        fallback_id=f"{source.stem}-{record}",
+        fallback_id=numbered_id(source, record),
         format_name=NAME,
         source_file=source.name,
         record=record,
         id_column=id_column,
     )
+
+
+def numbered_id(source: Source, record: int) -> str:
+    """The id of a row that has none."""
+    return f"{source.stem}-{record}"
 
 
 def _tidy(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -69,7 +69,7 @@ def plain_conversation(
                 used.add(column)
                 break
     id_columns = ID_COLUMNS if id_column is None else (id_column,)
-    chosen = next((c for c in id_columns if as_text(row.get(c))), None)
+    chosen = _id_column(row, id_columns)
     if chosen is not None:
         used.add(chosen)
     return Conversation(
@@ -80,6 +80,16 @@ def plain_conversation(
         record=record,
         **fields,
     )
+
+
+def id_of(row: Mapping[str, Any]) -> str | None:
+    """The id of the conversation in a plain row, if it has one."""
+    chosen = _id_column(row, ID_COLUMNS)
+    return None if chosen is None else as_text(row[chosen])
+
+
+def _id_column(row: Mapping[str, Any], columns: Sequence[str]) -> str | None:
+    return next((column for column in columns if as_text(row.get(column))), None)
 
 
 def canonical_conversation(row: Mapping[str, Any]) -> Conversation:

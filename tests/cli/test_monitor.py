@@ -183,6 +183,8 @@ def test_a_case_without_a_sign_is_listed_as_not_watched(watched):
     assert "not watched  blind: nothing shows its failure" in watched("monitor", "before.parquet").output
     data = measured(watched, "before.parquet", "--suite", "golden/b.parquet", code=10)
     assert (data["watches"], [one["case_id"] for one in data["not_watched"]]) == ([], ["blind"])
+    output = watched("monitor", "before.parquet", "--suite", "golden/b.parquet", code=10).output
+    assert output.endswith("next: pytest-llmreplay golden edit blind, to say its failure_category and failure_stage\n")
 
 
 def test_signals_of_the_recorded_conversation_are_watched_too(watched):

@@ -98,6 +98,12 @@ def test_intents_are_kept_under_their_ids(program_in, quiet):
     assert {group["value"]: group["failing"]["total"] for group in again["groups"]["intent"]} == groups
 
 
+def test_intents_that_cannot_be_kept_are_one_sentence(program_in, quiet):
+    (program_in.root / "file").touch()
+    told = program_in.mistake("triage", quiet, "--by", "intent", "--intents", "file/intents.parquet")
+    assert told.startswith("file/intents.parquet: cannot be written: ")
+
+
 def test_new_wishes_become_new_intents_and_old_ids_stay(program_in, quiet):
     told(program_in("triage", quiet, "--by", "intent", "--intents", "intents.parquet", "--json"))
     embedder = embeddings.static_embedder().identity
@@ -138,7 +144,7 @@ def test_what_failed_means_can_be_said(program_in):
     assert "failed: 33.3 % (20 of 60;" in by_default
     asked = program_in("triage", "log.parquet", "--by", "model", "--failed", "latency_s >= 50").output
     assert "failed means: latency_s >= 50\nfailed: 16.7 % (10 of 60;" in asked
-    assert asked.splitlines()[-1] == "next: pytest-llmreplay find log.parquet --where 'latency_s >= 50'"
+    assert asked.splitlines()[-1] == "next: the same command with --suggest 6 --out suggestions.parquet"
     both = told(
         program_in(
             *("triage", "log.parquet", "--by", "model", "--json"),
@@ -147,6 +153,30 @@ def test_what_failed_means_can_be_said(program_in):
     )
     assert both["failed_means"] == "the signal empty_answer, or latency_s >= 50"
     assert both["failing"]["count"] == len({n for n in range(60) if n % 3 == 0 or n >= 50})
+
+
+@pytest.mark.parametrize(
+    ("rows", "after"),
+    [
+        ([{"reward": n % 2} for n in range(20)], "the same command with --suggest 6 --out suggestions.parquet"),
+        ([{"feedback": n % 2} for n in range(20)], "pytest-llmreplay find log.jsonl --signal negative_feedback"),
+        ([{} for n in range(20)], "pytest-llmreplay signals list"),
+    ],
+    ids=["label", "signal", "none"],
+)
+def test_the_next_command_shows_what_failed(program_in, rows, after):
+    talks = [conversation(f"r{n}", **row) for n, row in enumerate(rows)]
+    (program_in.root / "log.jsonl").write_text("\n".join(map(json.dumps, talks)))
+    assert program_in("triage", "log.jsonl").output.splitlines()[-1] == f"next: {after}"
+
+
+def test_conversations_without_a_time_that_since_leaves_out_are_told(program_in):
+    talks = [conversation(f"r{n}", **({"started_at": "2026-03-01"} if n else {})) for n in range(4)]
+    (program_in.root / "log.jsonl").write_text("\n".join(map(json.dumps, talks)))
+    assert told(program_in("triage", "log.jsonl", "--json"))["notes"] == []
+    found = told(program_in("triage", "log.jsonl", "--since", "2026-02-01", "--json"))
+    assert found["failing"]["total"] == 3
+    assert found["notes"] == ["Left out: 1 conversation that does not say when it began."]
 
 
 def test_labels_and_errors_of_the_log_count(program_in):

@@ -127,6 +127,47 @@ def test_a_handful_of_conversations_is_one_intent(seen):
     assert len(intents.found) == 1
 
 
+@pytest.mark.parametrize(
+    ("wishes", "words"),
+    [
+        (
+            {
+                "bill": ["請求書を送ってください", "請求書がまだ届きません", "先月の請求書を見たい"],
+                "router": ["ルーターが再起動します", "新しいルーターが欲しい", "ルーターの電源が入らない"],
+            },
+            {"請求", "ルーター"},
+        ),
+        (
+            {
+                "refund": ["我要退款", "请给我退款", "退款什么时候到账"],
+                "parcel": ["我的包裹在哪里", "包裹还没有到", "查询包裹 {o}"],
+            },
+            {"退款", "包裹"},
+        ),
+        (
+            {
+                "refund": ["أريد استرداد المبلغ", "متى يصل استرداد المال", "طلب استرداد {o}"],
+                "parcel": ["أين طرد الخاص بي", "لم يصل طرد حتى الآن", "تتبع طرد {o}"],
+            },
+            {"استرداد", "طرد"},
+        ),
+    ],
+    ids=["Japanese", "Chinese", "Arabic"],
+)
+def test_scripts_without_capitals_give_names_too(seen, wishes, words):
+    turns, space = seen(conversations(120, 1, wishes)[0])
+    found = find_intents(turns, space, EMBEDDER).found
+    assert all(intent.terms for intent in found)
+    assert words <= {term for intent in found for term in intent.terms}
+
+
+def test_what_is_said_word_for_word_belongs_to_its_intent(seen):
+    texts = [text.format(o="4417") for wishes in (*WISHES.values(), SOUP) for text in wishes]
+    turns, space = seen({f"c{n}": [texts[n % len(texts)]] for n in range(640)})
+    intents = find_intents(turns, space, EMBEDDER)
+    assert (intents.of_conversations(space) >= 0).all()
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_log_in_which_all_say_the_same_is_one_intent_without_a_warning(seen):
     turns, space = seen({f"c{n}": ["where is my parcel"] for n in range(60)})

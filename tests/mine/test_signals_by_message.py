@@ -12,6 +12,7 @@ import pytest
 from pytest_llmreplay.mine.signals import Signal, scan, words
 from pytest_llmreplay.mine.signals.query import keeps_order, signals_query
 from pytest_llmreplay.mine.signals.repeats import STOP_WORDS
+from pytest_llmreplay.model import phrases
 from pytest_llmreplay.model.conversation import Conversation, Message, Step
 from pytest_llmreplay.traces import CANONICAL_COLUMNS, canonical_conversation
 from tests.mine.conftest import ORDER, bot, result, talk, user
@@ -67,7 +68,7 @@ def odd_conversations(count: int) -> Iterator[Conversation]:
 
 
 def _error(message: Message) -> bool:
-    return message.role in ("tool", "function") and bool(re.search(words.ERROR, message.content or ""))
+    return message.role in ("tool", "function") and bool(re.search(phrases.ERROR, message.content or ""))
 
 
 def _ignored(conversation: Conversation, index: int) -> bool:
@@ -78,7 +79,7 @@ def _ignored(conversation: Conversation, index: int) -> bool:
         and following[0].role == "assistant"
         and not following[0].tool_calls
         and bool(following[0].content)
-        and not re.search(words.SAYS_TROUBLE, following[0].content or "")
+        and not re.search(phrases.SAYS_TROUBLE, following[0].content or "")
     )
 
 
@@ -146,7 +147,7 @@ def _says(pattern: str, *roles: str) -> Callable[[Conversation, int], bool]:
 
 def _refusal(conversation: Conversation, index: int) -> bool:
     refused = conversation.messages[index].role == "assistant" and bool(conversation.messages[index].refusal)
-    return refused or _says(words.REFUSAL, "assistant")(conversation, index)
+    return refused or _says(phrases.REFUSAL, "assistant")(conversation, index)
 
 
 DEFINITIONS: dict[str, Callable[[Conversation, int], bool]] = {
@@ -200,7 +201,7 @@ def test_signals_show_together_what_they_show_alone(table_of, signals):
 def texts_of_the_patterns(count: int) -> Iterator[str]:
     """Texts of words and signs that the patterns of signals are made of, so that many match one, several or nearly."""
     rng = random.Random(5)
-    asked = (words.PERSON, words.FRUSTRATION, words.INJECTION, words.SAYS_AGAIN, words.ERROR, words.REFUSAL)
+    asked = (words.PERSON, words.FRUSTRATION, words.INJECTION, words.SAYS_AGAIN, phrases.ERROR, phrases.REFUSAL)
     known = [word for pattern in asked for word in re.findall(r"[^\W\d_]+", pattern)]
     signs = (
         ".",

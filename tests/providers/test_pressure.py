@@ -147,6 +147,52 @@ def test_it_gives_up_when_the_time_is_up_and_says_how_often_it_asked():
     assert clock.time <= 20
 
 
+def test_an_endpoint_that_refuses_everything_is_not_waited_for_by_each_trial_anew():
+    fake, ended, asked = FakeClock(), [], []
+    pressure = Pressure(gate(clock=fake.clock()), Budget(), wait_s=20.0, clock=fake.clock())
+
+    async def ask():
+        asked.append(fake.time)
+        await asyncio.sleep(0)
+        raise passing(code="overloaded")
+
+    async def trial():
+        begin_trial()
+        with pytest.raises(InfrastructureError) as caught:
+            await pressure.send(ask, lambda _: Spent())
+        ended.append((fake.time, caught.value.code, str(caught.value)))
+
+    async def session():
+        await asyncio.gather(*(asyncio.create_task(trial()) for _ in range(200)))
+
+    asyncio.run(session())
+    assert len(ended) == 200
+    assert {code for _, code, _ in ended} == {"overloaded"}
+    assert max(at for at, _, _ in ended) < 40
+    assert any(said.startswith("given up: the endpoint has refused every request for 2") for _, _, said in ended)
+
+
+def test_an_endpoint_that_comes_back_answers_all_who_still_wait():
+    fake, answered = FakeClock(), []
+    pressure = Pressure(gate(clock=fake.clock()), Budget(), wait_s=60.0, clock=fake.clock())
+
+    async def ask():
+        await asyncio.sleep(0)
+        if fake.time < 45:
+            raise passing(code="overloaded")
+        return "yes"
+
+    async def trial():
+        begin_trial()
+        answered.append(await pressure.send(ask, lambda _: Spent()))
+
+    async def session():
+        await asyncio.gather(*(asyncio.create_task(trial()) for _ in range(200)))
+
+    asyncio.run(session())
+    assert answered == ["yes"] * 200
+
+
 def test_a_pause_beyond_the_deadline_is_not_waited_for():
     clock = FakeClock()
     with pytest.raises(InfrastructureError):
@@ -205,14 +251,15 @@ def test_a_caller_that_is_cancelled_while_it_waits_leaves_no_place_behind():
             await asyncio.sleep(0)
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
-        await asyncio.wait_for(_enter(door), 1)
+        return waiting.cancelled(), await asyncio.wait_for(_enter(door), 1)
 
-    asyncio.run(main())
+    assert asyncio.run(main()) == (True, "inside")
 
 
 async def _enter(door):
     async with door.enter():
         await asyncio.sleep(0)
+    return "inside"
 
 
 def test_refusals_halve_the_limit_once_and_answers_raise_it_again():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmreplay.model.conversation import Message, Tool, ToolCall
-from pytest_llmreplay.model.errors import RecordingMissing
+from pytest_llmreplay.model.errors import InfrastructureError, NotRun, RecordingMissing
 from pytest_llmreplay.model.ports import ModelRequest
 from pytest_llmreplay.providers.recorded import RecordedProvider, recording_key
 from tests.fakes import FakeProvider, FakeRecordings, calls, says
@@ -128,3 +128,63 @@ def test_all_asks_always():
     recordings = FakeRecordings()
     ask(recordings)
     assert ask(recordings, mode="all").live
+
+
+def together(provider, mode="new_episodes", *, count=5, stopped=0):
+    """What came of the same question asked by several at once, of whom the first few are stopped meanwhile."""
+    recorded = RecordedProvider(provider, FakeRecordings(), mode)
+
+    async def session():
+        tasks = [asyncio.create_task(recorded.complete(REQUEST, trial=1)) for _ in range(count)]
+        await asyncio.sleep(0)
+        for task in tasks[:stopped]:
+            task.cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    return asyncio.run(session())
+
+
+class Slow(FakeProvider):
+    """Counts its requests, and answers or fails only after the others have asked."""
+
+    def __init__(self, *answers):
+        super().__init__([])
+        self.answers, self.asked = list(answers), 0
+
+    async def complete(self, request, *, trial):
+        answer = self.answers[self.asked]
+        self.asked += 1
+        await asyncio.sleep(0.01)
+        if isinstance(answer, Exception):
+            raise answer
+        return await FakeProvider([answer]).complete(request, trial=trial)
+
+
+def test_a_question_that_is_under_way_is_not_asked_again():
+    provider = Slow(says("one"))
+    replies = together(provider)
+    assert provider.asked == 1
+    assert {reply.message.content for reply in replies} == {"one"}
+    assert [reply.live for reply in replies] == [True, False, False, False, False]
+
+
+def test_trouble_with_a_question_is_that_of_all_who_ask_it():
+    provider = Slow(InfrastructureError("down", code="timeout"))
+    assert {str(trouble) for trouble in together(provider)} == {"down"}
+    assert provider.asked == 1
+
+
+def test_who_is_stopped_leaves_the_question_to_the_others():
+    provider = Slow(says("never"), says("two"))
+    first, *others = together(provider, stopped=1)
+    assert isinstance(first, asyncio.CancelledError)
+    assert {reply.message.content for reply in others} == {"two"}
+    provider = Slow(NotRun("the budget is used up", code="budget"), says("two"))
+    first, *others = together(provider)
+    assert isinstance(first, NotRun)
+    assert (provider.asked, {reply.message.content for reply in others}) == (2, {"two"})
+
+
+def test_all_asks_for_everybody():
+    provider = Slow(*[says(str(n)) for n in range(5)])
+    assert len({reply.message.content for reply in together(provider, "all")}) == 5

@@ -137,6 +137,22 @@ def test_refused_credentials_are_not_shown_though_the_application_repeats_them()
     assert "654321" not in str(caught.value)
 
 
+def test_keys_in_the_urls_of_a_variant_are_not_shown_though_the_application_repeats_them():
+    class Talkative(Application):
+        async def chat(self, request):
+            return web.json_response({"error": f"no such account: {request.query['api_key']}"}, status=400)
+
+    with pytest.raises(InfrastructureError, match="no such account") as caught:
+        replay({**CHAT, "url": "{base}/chat?api_key=plan%20ted&lang=en"}, application=Talkative())
+    assert "plan" not in str(caught.value)
+
+
+@pytest.mark.parametrize("session", [{"url": "{base}/nowhere"}, {"url": "http://127.0.0.1:9/nowhere"}])
+def test_trouble_names_the_url_that_was_asked(session):
+    with pytest.raises(InfrastructureError, match="/nowhere"):
+        replay({**CHAT, "session": {"open": session}})
+
+
 def test_a_login_by_form_gives_its_cookie_with_a_redirect():
     form = {"open": {"url": "{base}/form"}, "id": "data.session.id"}
     trajectory = replay({**CHAT, "session": form})

@@ -37,6 +37,13 @@ def answer_worse(messages, tools, replay):
     return answer(messages, tools, replay)
 '''
 
+# A conftest.py under which golden files that were written a moment ago are kept like older ones.
+SETTLED = """
+from pytest_llmreplay.store import kept_index
+
+kept_index._TICK_S = -60.0
+"""
+
 TOOLS = (Tool("order", effect="read"), Tool("human", effect="write"), Tool("refund", effect="write"))
 
 

@@ -19,6 +19,7 @@ from tests.fault_runs import (
     write_project,
 )
 from tests.loopback import FaultyModel, ScriptedModel, completion, serving, status
+from tests.session.conftest import SETTLED
 
 DEAR = ", prices: {input_per_million: 0, output_per_million: 10000}"  # an answer costs 0.07 USD
 
@@ -74,7 +75,15 @@ def test_a_budget_stops_new_requests_and_the_rest_is_listed(project):
     statuses = list(project.outcomes().values())
     assert statuses.count("not_run") == 60 - model.requests
     assert result.ret == 10
-    result.stdout.fnmatch_lines(["*not run*", "m * 0 *"])
+    result.stdout.fnmatch_lines(
+        [
+            "*not run*",
+            "m * 0 *",
+            "Not run",
+            "  * x the budget of 0.7 USD is used up (* spent); raise it with --llmreplay-max-cost",
+            "next: the same command with --llmreplay-resume",
+        ]
+    )
 
 
 def test_a_budget_of_tokens_and_a_model_without_a_price(plain_project):
@@ -105,6 +114,7 @@ def test_a_plan_sends_nothing_and_says_what_would_be_sent(project):
     model = FaultyModel()
     with serving(model.routes()) as url:
         write_project(project.root, fault_cases(30), url, ", prices: {input_per_million: 1, output_per_million: 10000}")
+        project.pytester.makeconftest(SETTLED)
         result = project.run(*VARIANT, "--llmreplay-plan")
     assert model.requests == 0
     assert result.ret == 0

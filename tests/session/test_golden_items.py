@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.session.conftest import CASES, make_case
+from tests.session.conftest import CASES, SETTLED, make_case
 
 BASELINE = ("--llmreplay-baseline", "v1")
 
@@ -142,11 +142,12 @@ def test_selection(plain_project, selection, expected):
 
 def test_collect_only_replays_nothing_and_ids_are_sorted(project):
     project.golden(*reversed(CASES))
+    project.pytester.makeconftest(SETTLED)
     result = project.run("golden", "--collect-only", "-q")
     lines = [line for line in result.stdout.lines if "::" in line]
     assert lines == sorted(lines)
     assert lines[0] == "golden/support.parquet::easy-1[v1-1]"
-    assert not (project.root / ".pytest_llmreplay").exists()
+    assert [path.name for path in (project.root / ".pytest_llmreplay").iterdir() if path.is_dir()] == ["collected"]
 
 
 def test_stop_at_the_first_failure_leaves_a_readable_run(project):

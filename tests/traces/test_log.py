@@ -92,6 +92,22 @@ def test_keys_are_compared_as_text(tmp_path):
     assert [opened.lookup(key, 1) is not None for key in ("1", "2", "3", "x", "None")] == [True] * 4 + [False]
 
 
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"])
+@pytest.mark.parametrize("name", ["trace_id", "id", "session_id", None])
+def test_the_id_of_a_plain_log_is_found_whatever_it_is_called(tmp_path, kind, name):
+    path = tmp_path / f"log.{kind}"
+    named = [{**({name: f"t-{n}"} if name else {}), **row} for n, row in enumerate(rows())]
+    if kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(named), path)
+    else:
+        path.write_text("\n".join(json.dumps(row) for row in named))
+    conversations, _ = read(str(path))
+    opened = open_log(str(path), on="conversation_id", trial="good", where="task = 2", on_problem=unexpected)
+    assert text(opened.lookup(conversations[4].conversation_id, 2)) == "hello 4"
+    opened = open_log(str(path), on="conversation_id", on_problem=unexpected)
+    assert [text(opened.lookup(one.conversation_id, 1)) for one in conversations] == [f"hello {n}" for n in range(6)]
+
+
 def test_canonical_parquet_is_joined_by_its_columns_and_by_metadata(tmp_path, log):
     conversations, _ = read(log)
     path = tmp_path / "canonical.parquet"

@@ -120,6 +120,12 @@ def read_facts(
     )
 
 
+def count_undated(connection: duckdb.DuckDBPyConnection) -> int:
+    """How many conversations of the relation `log` do not say when they began, and are never since a time."""
+    [count] = connection.sql(f"SELECT count(*) FROM log WHERE {_STARTED} IS NULL").fetchall()[0]  # noqa: S608 - a constant
+    return int(count)
+
+
 def _emptied(parts: list[NDArray[_Kind]]) -> NDArray[_Kind]:
     """The parts as one array, kept no longer beside it."""
     import numpy as np

@@ -13,7 +13,7 @@ from pytest_llmreplay.model.conversation import Message, ToolCall
 from pytest_llmreplay.model.errors import InfrastructureError, UserError
 from pytest_llmreplay.model.trajectory import ToolAnswer, Usage
 from pytest_llmreplay.model.variant import HttpRequest, HttpTarget, ReplaySettings
-from pytest_llmreplay.providers.credentials import without_credentials
+from pytest_llmreplay.providers.credentials import credentials_in, without_credentials
 from pytest_llmreplay.providers.pressure import Pressure, Spent
 from pytest_llmreplay.providers.sse import sse_events
 from pytest_llmreplay.providers.trouble import clean_message, retry_after_seconds, status_error
@@ -71,9 +71,10 @@ class HttpTurns:
         """
         started = time.perf_counter()
         if self._config.session is not None and _COOKIES not in context.kept:
-            opened = await self._send(self._config.session.open, context)
-            if self._config.session.id is not None:
-                context.kept[_SESSION] = _at(_json(opened, self._where), self._config.session.id, self._where)
+            session = self._config.session
+            opened, where = await self._send(session.open, context), without_credentials(session.open.url)
+            if session.id is not None:
+                context.kept[_SESSION] = _at(_json(opened, where), session.id, where)
         body = await self._send(self._config, context)
         usage = Usage(steps=1, live_steps=1, latency_s=time.perf_counter() - started)
         answer, calls = self._read(body)
@@ -106,13 +107,15 @@ class HttpTurns:
         if request.body is not None:
             arguments["json"] = _rendered(request.body, names, self._fill)
         # A request that may have been carried out is never sent again: only a refusal before it was is passing trouble.
-        return await self._pressure.send(lambda: self._once(request.method, arguments, context), lambda _: Spent())
+        return await self._pressure.send(lambda: self._once(request, arguments, context), lambda _: Spent())
 
-    async def _once(self, method: str, arguments: Mapping[str, Any], context: TurnContext) -> bytes:
+    async def _once(self, request: HttpRequest, arguments: Mapping[str, Any], context: TurnContext) -> bytes:
         import aiohttp
 
         if self._connector is None:
             self._connector = aiohttp.TCPConnector(limit=0)
+        # As it is written in the variant: what fills its path may be a secret.
+        where = without_credentials(request.url)
         timeout = aiohttp.ClientTimeout(total=self._config.timeout_s)
         cookies = self._cookies(context)
         try:
@@ -120,25 +123,25 @@ class HttpTurns:
                 aiohttp.ClientSession(
                     connector=self._connector, connector_owner=False, cookie_jar=cookies, timeout=timeout
                 ) as client,
-                client.request(method, **arguments) as response,
+                client.request(request.method, **arguments) as response,
             ):
                 body = await response.read()
                 if response.status >= 400:
                     wait = retry_after_seconds(response.headers, datetime.now(UTC))
-                    text = f"{self._where}: {body[:500].decode('utf-8', 'replace')}"
-                    secrets = self._secrets(arguments["headers"], context)
+                    text = f"{where}: {body[:500].decode('utf-8', 'replace')}"
+                    secrets = self._secrets(arguments, context)
                     raise _final_unless_refused(status_error(response.status, text, retry_after=wait, secrets=secrets))
                 return body
         except TimeoutError as error:
-            message = f"{self._where} gave no answer within {self._config.timeout_s:g} s"
+            message = f"{where} gave no answer within {self._config.timeout_s:g} s"
             raise InfrastructureError(message, code="timeout") from error
         except aiohttp.ClientConnectorError as error:
-            secrets = self._secrets(arguments["headers"], context)
-            message = clean_message(f"{self._where} cannot be reached: {error.strerror or error}", secrets)
+            secrets = self._secrets(arguments, context)
+            message = clean_message(f"{where} cannot be reached: {error.strerror or error}", secrets)
             raise InfrastructureError(message, code="connection", retryable=True) from None
         except (aiohttp.ClientError, OSError) as error:
-            secrets = self._secrets(arguments["headers"], context)
-            message = clean_message(f"{self._where}: {type(error).__name__}: {error}", secrets)
+            secrets = self._secrets(arguments, context)
+            message = clean_message(f"{where}: {type(error).__name__}: {error}", secrets)
             raise InfrastructureError(message, code="connection") from None
 
     def _cookies(self, context: TurnContext) -> aiohttp.CookieJar:
@@ -152,12 +155,12 @@ class HttpTurns:
             jar = context.kept[_COOKIES] = aiohttp.CookieJar(unsafe=True, treat_as_secure_origin=url)
         return jar
 
-    def _secrets(self, headers: Mapping[str, str], context: TurnContext) -> list[str]:
-        """What no message may show: environment variables, headers, cookies and the session's id."""
+    def _secrets(self, arguments: Mapping[str, Any], context: TurnContext) -> list[str]:
+        """What no message may show: environment variables, headers, the URL's keys, cookies and the session's id."""
         filled = [self._fill(name) for name in set(_VARIABLE.findall(self._config.model_dump_json()))]
-        sent = [value.rpartition(" ")[2] for value in headers.values()]
+        sent = [value.rpartition(" ")[2] for value in arguments["headers"].values()]
         kept = [cookie.value for cookie in context.kept.get(_COOKIES) or ()]
-        found = [*filled, *sent, *kept, str(context.kept.get(_SESSION) or "")]
+        found = [*filled, *sent, *credentials_in(arguments["url"]), *kept, str(context.kept.get(_SESSION) or "")]
         return sorted((text for text in found if len(text) > 3), key=len, reverse=True)
 
     def _read(self, body: bytes) -> tuple[str, tuple[ToolCall, ...]]:
