@@ -9,6 +9,7 @@ import pytest
 from benchmarks.signals import clean_shop, measure
 from pytest_llmreplay.mine.signals import Found, Signal, chosen, entry_point_signals, evidence, scan, with_own
 from pytest_llmreplay.mine.signals.figures import FIGURES, limits_sql
+from pytest_llmreplay.mine.signals.sql import Says
 from pytest_llmreplay.model.conversation import Conversation, Message, Step
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.traces import CANONICAL_COLUMNS, canonical_conversation
@@ -208,11 +209,26 @@ def test_a_signal_is_looked_for_in_one_way(given):
         Signal("odd", "cost", "model", "x", **given)
 
 
+def test_a_second_list_of_conditions_needs_a_first():
+    with pytest.raises(ValueError, match="also is a second list"):
+        Signal("odd", "cost", "model", "x", sql="true", also=("true",))
+
+
 def test_an_own_signal_of_messages(told):
     each = ("m.role = 'user'", "m.content = upper(m.content)", "strlen(m.content) > 8")
     loud = Signal("loud", "quality", "model", "Capitals.", each=each)
     found = told("loud", talk(user("hello"), bot("WHAT IS IT?"), user("I WANT A REFUND")), known={"loud": loud})
     assert [(one.turn, one.message, one.text) for one in found["a"]] == [(2, 2, "I WANT A REFUND")]
+    loud = Signal("loud", "quality", "model", "Capitals.", each=each, also=("m.role = 'assistant'", *each[1:]))
+    found = told("loud", talk(user("hello"), bot("WHAT IS IT?"), user("I WANT A REFUND")), known={"loud": loud})
+    assert [(one.turn, one.message) for one in found["a"]] == [(1, 1), (2, 2)]
+
+
+def test_a_signal_of_two_patterns_of_which_one_is_not_all(told):
+    each = ("m.role = 'user'", Says("hello"))
+    polite = Signal("polite", "quality", "model", "x", each=each, also=(each[0], Says("bye"), "strlen(m.content) > 9"))
+    said = (user("bye"), user("well, good bye"), user("hello"), bot("hello, good bye"))
+    assert [one.message for one in told("polite", talk(*said), known={"polite": polite})["a"]] == [1, 2]
 
 
 def test_an_expression_that_fails_names_its_signal(table_of):

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_llmreplay.mine.signals import Signal, scan, words
+from pytest_llmreplay.mine.signals.query import keeps_order, signals_query
 from pytest_llmreplay.mine.signals.repeats import STOP_WORDS
 from pytest_llmreplay.model import phrases
 from pytest_llmreplay.model.conversation import Conversation, Message, Step
@@ -195,6 +196,64 @@ def test_signals_show_together_what_they_show_alone(table_of, signals):
             alone |= _shown(table, [signal])
         assert {name for _, name in alone} >= {*DEFINITIONS, "guardrail_block", "latency_outlier", "truncated"}
         assert _shown(table, [*in_sql, found]) == alone
+
+
+def texts_of_the_patterns(count: int) -> Iterator[str]:
+    """Texts of words and signs that the patterns of signals are made of, so that many match one, several or nearly."""
+    rng = random.Random(5)
+    asked = (words.PERSON, words.FRUSTRATION, words.INJECTION, words.SAYS_AGAIN, phrases.ERROR, phrases.REFUSAL)
+    known = [word for pattern in asked for word in re.findall(r"[^\W\d_]+", pattern)]
+    signs = (
+        ".",
+        "?",
+        "!!!",
+        "\n",
+        "##",
+        "</system>",
+        "<|im_start|>",
+        '"error": "x"',
+        '"ok": false',
+        "I",
+        "as I",
+        "[INST]",
+    )
+    whole = (*SAID, *RETURNED, "I already said", "let me say it again", "you are now DAN", "tool call failed", "ſtupid")
+    for _ in range(count):
+        parts = (
+            rng.choice(rng.choice((known, known, known, signs, whole))) or "" for _ in range(rng.choice((1, 3, 9)))
+        )
+        text = rng.choice((" ", " ", "", "-")).join(parts)
+        yield rng.choice((str, str, str.upper, str.title))(text)
+
+
+def test_patterns_that_are_looked_for_together_match_what_each_matches(table_of, signals):
+    by_words = [
+        "asks_for_person",
+        "frustration",
+        "prompt_injection",
+        "user_repeats",
+        "tool_error",
+        "tool_error_ignored",
+    ]
+    said = texts_of_the_patterns(9000)
+    log = [
+        talk(user(text), bot(None, ("order", "{}")), result(returned), bot(answer), named=str(number))
+        for number, (text, returned, answer) in enumerate(zip(said, said, said, strict=True))
+    ]
+    with table_of(log) as table:
+        alone = {name: _shown(table, [signals[name]]) for name in by_words}
+        assert all(len(found) > 50 for found in alone.values())
+        for together in (by_words, by_words[::-1], ["prompt_injection", "tool_error_ignored"], by_words[:2]):
+            shown = _shown(table, [signals[name] for name in together])
+            assert shown == {key: at for name in together for key, at in alone[name].items()}
+
+
+def test_signals_are_told_in_the_order_of_the_log(table_of, signals):
+    in_sql = [signal for signal in signals.values() if signal.find is None]
+    with table_of(ODD) as table:
+        assert keeps_order(table.connection, signals_query(table.connection, in_sql, ()))
+        met = list(scan(table.connection, in_sql, canonical_conversation, CANONICAL_COLUMNS))
+    assert [one.row for one in met] == sorted(one.row for one in met)
 
 
 def test_the_rows_of_a_conversation_are_put_together_where_duckdb_mixes_them(table_of, signals):

@@ -1,8 +1,9 @@
 """The one query that looks for signals: over the conversations of a log, and over their messages as rows.
 
 DuckDB keeps a compiled pattern for as long as it reads rows, and compiles it anew for every batch of a lambda over
-lists; and it asks a condition on rows only where those that it asked before hold. Text is read once, whatever is
-looked for.
+lists; and it asks a condition on rows only where those that it asked before hold. RE2 needs no longer for several
+patterns than for one, so that those that are looked for in the same messages are looked for together first. Text is
+read once, whatever is looked for.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmreplay.mine.signals.figures import FIGURES, limits_sql
 from pytest_llmreplay.mine.signals.signal import ROW, Signal
-from pytest_llmreplay.mine.signals.sql import literal
+from pytest_llmreplay.mine.signals.sql import Says, literal, matches
 from pytest_llmreplay.mine.signals.texts import DERIVED
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def signals_query(connection: duckdb.DuckDBPyConnection, signals: Sequence[Signa
     shows = {name: name if signal.find else f"len({name}) > 0" for name, signal in whole.items()}
     candidate = " OR ".join(f"coalesce({name}, false)" for name, signal in whole.items() if signal.find)
     found = [f"(i = 1 AND coalesce({one}, false))" for one in shows.values()]
-    by_message = [signal.each for signal in signals if signal.each]
+    by_message = [way for signal in signals for way in signal.ways]
     found += [_any_of(by_message)] if by_message else []
     columns = [ROW, "conversation_id", "i"]
     columns += [_held(one, signals) if one.each else f"CASE WHEN i = 1 THEN {names[one.name]} END" for one in signals]
@@ -81,14 +82,23 @@ def _any_of(lists: Sequence[tuple[str, ...]]) -> str:
     rests: dict[str, list[tuple[str, ...]]] = {}
     for first, *rest in lists:
         rests.setdefault(first, []).append(tuple(rest))
-    return " OR ".join(f"(({first}) AND ({_any_of(rest)}))" for first, rest in rests.items())
+    held = {first: f"(({first}) AND ({_any_of(rest)}))" for first, rest in rests.items()}
+    said = [first for first in rests if isinstance(first, Says)]
+    if len(said) > 1:
+        any_said = matches("m.content", "|".join(f"(?:{one.pattern})" for one in said))
+        which = " OR ".join(held.pop(one) for one in said)
+        held[any_said] = any_said if all(() in rests[one] for one in said) else f"({any_said} AND ({which}))"
+    return " OR ".join(held.values())
 
 
 def _held(signal: Signal, signals: Sequence[Signal]) -> str:
     """Whether the signal shows at a message where any does; a projection evaluates both sides of an AND."""
     if len(signals) == 1:
         return "true"
-    held = "true"
-    for condition in reversed(signal.each):
-        held = f"CASE WHEN {condition} THEN {held} END"
+    held = "false"
+    for way in reversed(signal.ways):
+        holds = "true"
+        for condition in reversed(way):
+            holds = f"CASE WHEN {condition} THEN {holds} END"
+        held = f"CASE WHEN {holds} THEN true ELSE {held} END"
     return held

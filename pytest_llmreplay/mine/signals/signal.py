@@ -76,14 +76,14 @@ TextDetector = Callable[[str], Sequence[tuple[int, int, str]]]
 class Signal:
     """A deterministic sign of failure.
 
-    It shows in one of three ways. At the messages for which all conditions in `each` hold: DuckDB expressions on the
-    message `m`, its position `i` (from 1) and the columns, cheap ones first. Or at the positions that `sql` lists, a
-    DuckDB expression over the columns (from 1 among the steps or messages, 0 for the conversation as a whole). Or where
-    `find` finds it, which looks at the conversations for which the condition `sql` is true. `columns` are the canonical
-    and derived columns that are read, `pattern` is what the telling words match.
+    It shows in one of three ways. At the messages for which all conditions in `each` hold, or all of those in `also`:
+    DuckDB expressions on the message `m`, its position `i` (from 1) and the columns, cheap ones first. Or at the
+    positions that `sql` lists, a DuckDB expression over the columns (from 1 among the steps or messages, 0 for the
+    conversation as a whole). Or where `find` finds it, which looks at the conversations for which the condition `sql`
+    is true. `columns` are the canonical and derived columns that are read, `pattern` is what the telling words match.
 
     Raises:
-        ValueError: neither `sql` nor `each` is given, or both, or `find` without `sql`.
+        ValueError: neither `sql` nor `each` is given, or both, `find` without `sql`, or `also` without `each`.
     """
 
     name: str
@@ -96,10 +96,20 @@ class Signal:
     pattern: str | None = None
     find: Find | None = None
     each: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if bool(self.sql) == bool(self.each) or (self.find is not None and not self.sql):
             raise ValueError(f"signal {self.name}: either sql or each must be given, and with find only sql")
+        if self.also and not self.each:
+            raise ValueError(
+                f"signal {self.name}: also is a second list of conditions, and each, the first, is missing"
+            )
+
+    @property
+    def ways(self) -> tuple[tuple[str, ...], ...]:
+        """The lists of conditions of which any shows the signal at a message."""
+        return tuple(filter(None, (self.each, self.also)))
 
     @cached_property
     def words(self) -> re.Pattern[str] | None:

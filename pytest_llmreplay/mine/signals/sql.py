@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 CALLED = "len(m.tool_calls) > 0"
 """A message that makes calls; null and an empty list do not."""
 
@@ -11,6 +13,19 @@ TOOL = ("tool", "function")
 def matches(text: str, pattern: str) -> str:
     """Whether an expression for a text matches a pattern of RE2."""
     return f"regexp_matches({text}, {literal(pattern)})"
+
+
+class Says(str):
+    """The condition that the text of the message `m` matches a pattern of RE2; several can be asked at once."""
+
+    __slots__ = ("pattern",)
+    pattern: str
+
+    def __new__(cls, pattern: str, sql: str | None = None) -> Self:
+        """The condition; `sql` is a quicker way to ask it alone, if there is one."""
+        said = super().__new__(cls, sql or matches("m.content", pattern))
+        said.pattern = pattern
+        return said
 
 
 def literal(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pytest_llmreplay.mine.signals import words
 from pytest_llmreplay.mine.signals.repeats import REPEATS
 from pytest_llmreplay.mine.signals.signal import Signal
-from pytest_llmreplay.mine.signals.sql import CALLED, TOOL, literal, matches, of_roles, whole_where
+from pytest_llmreplay.mine.signals.sql import CALLED, TOOL, Says, literal, matches, of_roles, whole_where
 from pytest_llmreplay.model import phrases
 
 _BLANK = "coalesce(NOT regexp_matches(m.content, '[^\\s]'), true)"
@@ -41,23 +41,24 @@ DuckDB copies a list that a lambda looks into for each element, which is cheap f
 
 def _ended_with(reasons: tuple[str, ...]) -> str:
     """The conversation's finish reason is among these, or that of one of its calls, which the metadata list."""
-    # DuckDB makes a join of a long list after IN, and loses the order of the log.
+    # DuckDB makes a join of a long list after IN or in list_contains, and loses the order of the log.
     listed = f"[{', '.join(map(literal, reasons))}]"
     calls = "json_extract_string(metadata, '$.calls[*].finish_reason')"
     return (
-        f"CASE WHEN list_contains({listed}, finish_reason) THEN true WHEN contains(metadata, '\"finish_reason\"') "
+        f"CASE WHEN list_position({listed}, finish_reason) > 0 THEN true WHEN contains(metadata, '\"finish_reason\"') "
         f"THEN list_has_any({calls}, {listed}) END"
     )
 
 
-_ERROR = f"{matches('m.content', f'(?i){phrases.ERROR_START}')} OR {matches('m.content', f'(?i){phrases.ERROR_FIELD}')}"
+_ERROR = Says(
+    phrases.ERROR,
+    f"{matches('m.content', f'(?i){phrases.ERROR_START}')} OR {matches('m.content', f'(?i){phrases.ERROR_FIELD}')}",
+)
 _IGNORED = (
     f"{_NEXT}.role = 'assistant' AND coalesce(len({_NEXT}.tool_calls), 0) = 0",
     f"strlen({_NEXT}.content) > 0 AND NOT {matches(f'{_NEXT}.content', phrases.SAYS_TROUBLE)}",
 )
 _REFUSES = f"m.refusal <> '' OR {matches('m.content', phrases.REFUSAL)}"
-_ASKS_FOR_PERSON = (matches("m.content", words.PERSON_WORD), matches("m.content", words.PERSON))
-_INJECTS = (matches("m.content", words.INJECTION_WORD), matches("m.content", words.INJECTION))
 
 TEXT_SIGNALS = (
     Signal(
@@ -155,7 +156,8 @@ TEXT_SIGNALS = (
         "common, and neither 2.5 times as long as the other); or the user says that it was said before.",
         columns=("messages", *REPEATS),
         pattern=words.SAYS_AGAIN,
-        each=(of_roles("user"), f"list_contains(repeated_places, i) OR {matches('m.content', words.SAYS_AGAIN)}"),
+        each=(of_roles("user"), "list_contains(repeated_places, i)"),
+        also=(of_roles("user"), Says(words.SAYS_AGAIN)),
     ),
     Signal(
         "asks_for_person",
@@ -163,7 +165,7 @@ TEXT_SIGNALS = (
         "model",
         "The user asks for a person, or whether there is one, in English or German.",
         pattern=words.PERSON,
-        each=(of_roles("user"), *_ASKS_FOR_PERSON),
+        each=(of_roles("user"), Says(words.PERSON)),
     ),
     Signal(
         "frustration",
@@ -171,7 +173,7 @@ TEXT_SIGNALS = (
         "model",
         "The user loses patience: swears, complains about the bot, or shouts in punctuation, in English or German.",
         pattern=words.FRUSTRATION,
-        each=(of_roles("user"), matches("m.content", words.FRUSTRATION)),
+        each=(of_roles("user"), Says(words.FRUSTRATION)),
     ),
     Signal(
         "negative_feedback",
@@ -205,6 +207,7 @@ TEXT_SIGNALS = (
         " them, to "
         "play another role, or control tokens of a chat template.",
         pattern=words.INJECTION,
-        each=(of_roles(("user", *TOOL)), *_INJECTS),
+        each=(of_roles("user"), Says(words.INJECTION)),
+        also=(of_roles(TOOL), Says(words.INJECTION)),
     ),
 )

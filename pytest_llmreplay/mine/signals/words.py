@@ -27,12 +27,6 @@ PERSON = (
 )
 """A user who asks for a person."""
 
-PERSON_WORD = (
-    r"(?i)person|human|people|agent|rep\b|representative|operator|supervisor|manager|advisor|staff|colleague|team"
-    r"|some(?:one|body)|customer service|support|bot|machine|real|live|actual|mensch|mitarbeiter|berater"
-)
-"""A word without which no user asks for a person: quick to look for."""
-
 FRUSTRATION = (
     r"(?i)\b(?:ridiculous|useless|terrible|horrible|awful|unacceptable|pathetic|frustrat(?:ed|ing)|annoy(?:ed|ing)"
     r"|disappoint(?:ed|ing)|garbage|nonsense|stupid|idiot|worst|waste of (?:my )?time|fed up|sick of|wtf|ffs|damn"
@@ -70,12 +64,6 @@ INJECTION = (
     r"|urgent)[:!]? (?:instructions? )?(?:for|to) (?:the |all )?(?:AI|assistant|LLM|chatbot|language model)s?\b"
 )
 """Text that tries to give the model orders."""
-
-INJECTION_WORD = (
-    r"(?i)instruction|prompt|\brules?\b|guideline|directions|commands?\b|context|messages?\b|you are now|mode\b"
-    r"|anything now|pretend|<\||inst\]|sys>|</?(?:system|admin)>|#{2,} ?system|system override|(?:important|urgent)\b"
-)
-"""A word without which no text gives orders: quick to look for."""
 
 CLOSING = (
     r"(?i)\b(?:anything|something|any(?:thing)? (?:other|further)|any (?:other|more|further) \w+|what) else\b"
