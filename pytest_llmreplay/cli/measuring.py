@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmreplay.cli.embedding import embedder_named
+from pytest_llmreplay.cli.embedding import STATIC, embedder_named
 from pytest_llmreplay.cli.mining import LogChoice, open_logs, project_signals
 from pytest_llmreplay.cli.progress import display
 from pytest_llmreplay.cli.watching import Monitor, Seen, Watch, Window, watches_of
@@ -31,6 +31,12 @@ class Asked:
     similar: float | None
     embedding: str
     max_cost: float
+
+    @property
+    def with_options(self) -> bool:
+        """Whether more is said than the logs."""
+        plain = Asked(LogChoice(self.logs.paths), None, None, None, STATIC, self.max_cost)
+        return self != plain
 
 
 @dataclass(frozen=True, slots=True)

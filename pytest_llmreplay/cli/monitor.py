@@ -94,6 +94,7 @@ def _comparing(asked: Asked, baseline: Path | None) -> Monitored:
     judged = judge(rates, {} if before is None else _comparable(measured, before))
     return Monitored(
         logs=asked.logs.paths,
+        with_options=baseline is not None or asked.with_options,
         watches=measured.watches,
         unwatched=measured.unwatched,
         similar_from=measured.similar_from,
@@ -129,6 +130,7 @@ def _accepting(asked: Asked, baseline: Path | None, now: dt.datetime) -> Monitor
         write_text_atomically(path, written.to_text())
     return Monitored(
         logs=asked.logs.paths,
+        with_options=baseline is not None or asked.with_options,
         watches=measured.watches,
         unwatched=measured.unwatched,
         similar_from=measured.similar_from,

@@ -35,10 +35,12 @@ class Monitored:
     """What was measured and what came of it; all mappings are by case id.
 
     `compared` says that there is a file of accepted rates and that this run was to compare with it; `written` is how
-    many rates were accepted in this run, None when none were to be.
+    many rates were accepted in this run, None when none were to be. `with_options` says that the logs alone would not
+    measure the same.
     """
 
     logs: Sequence[str]
+    with_options: bool
     watches: Sequence[Watch]
     unwatched: Mapping[str, str]
     similar_from: Mapping[str, float]
@@ -128,13 +130,21 @@ def _next(done: Monitored) -> str:
     if alert is not None:
         newest = done.readings[alert.case_id].failing[0]
         return f"pytest-llmreplay promote {logs} --id {printable(shlex.quote(newest))}"
-    if not done.watches and done.unwatched:
-        return f"pytest-llmreplay golden edit {min(done.unwatched)}, to say its failure_category and failure_stage"
     if not done.watches:
-        return f"pytest-llmreplay triage {logs}"
+        label = f"golden edit {min(done.unwatched, default='')}, to say its failure_category and failure_stage"
+        return f"pytest-llmreplay {label if done.unwatched else f'triage {logs}'}"
     if done.exit_code:
-        return "give logs of more days, or say what is --similar"
-    return "the same on later logs" if done.compared else f"pytest-llmreplay monitor {logs} --accept"
+        return _measurable(done)
+    accept = "the same command with --accept" if done.with_options else f"pytest-llmreplay monitor {logs} --accept"
+    return "the same on later logs" if done.compared else accept
+
+
+def _measurable(done: Monitored) -> str:
+    """What would be enough to measure something."""
+    until = max((rate.until for rate in done.accepted.values()), default=None) if done.compared else None
+    if until is not None and done.seen.latest is not None and done.seen.latest <= until:
+        return f"give logs of after {until:%Y-%m-%d %H:%M}: what began before was accepted, and does not count again"
+    return "give logs of more days, or say what is --similar"
 
 
 def json_text(done: Monitored) -> str:
