@@ -3,9 +3,9 @@
     python benchmarks/search.py [--questions held_out|development] [--model NAME --api-base URL] [--data FOLDER]
 
 Ranks the SGD and the tau conversations for questions that put it otherwise (`search_questions.py`) and prints mean
-average precision and recall@50 by method, then the average precision of `--like` by question. `--model` asks an
-embedding model through litellm instead of the static embeddings. The data is beside the checkout; without it there is
-nothing to do (exit code 0).
+average precision and recall@50 by method, the precision on each of the two, then that of `--like` by question.
+`--model` asks an embedding model through litellm instead of the static embeddings. The data is beside the checkout;
+without it there is nothing to do (exit code 0).
 """
 
 from __future__ import annotations
@@ -179,10 +179,15 @@ def show(questions: list[tuple[str, str, str]], collections: dict[str, Collectio
         relevant = collections[where].relevant(intent)
         for name, method in collections[where].methods.items():
             figures.setdefault(name, []).append(precision_and_recall(method(question), relevant))
-    print(f"{'method':26} {'MAP':>6} {'recall@50':>10}")
+    asked_of = [where for where, _, _ in questions]
+    print(f"{'method':26} {'MAP':>6} {'recall@50':>10}", *(f"{where:>10}" for where in collections))
     for name, found in figures.items():
         precision, recall = np.mean(found, axis=0)
-        print(f"{name:26} {precision:6.3f} {recall:10.3f}")
+        by_collection = [
+            np.mean([each for (each, _), where in zip(found, asked_of, strict=True) if where == one])
+            for one in collections
+        ]
+        print(f"{name:26} {precision:6.3f} {recall:10.3f}", *(f"{each:10.3f}" for each in by_collection))
     print(f"\n{'--like by question':66} {'AP':>6} {'relevant':>9}")
     for (where, intent, question), (precision, _) in zip(questions, figures["--like"], strict=True):
         relevant = collections[where].relevant(intent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_llmreplay.cli.terminal import confirmed
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.paint import plural
 from pytest_llmreplay.report.text import printable
@@ -57,10 +57,7 @@ def accept(run: str, variant: str | None, yes: bool) -> None:
     for case_id, outcome in sorted(chosen.items()):
         click.echo(f"  {printable(case_id)}  ({printable(outcome.case_file)})")
     click.echo(_what_is_kept(candidate, mine, len(replayed) - len(mine)))
-    if not yes:
-        if not sys.stdin.isatty():
-            raise UserError("there is no terminal to ask on", fix="look at the list above and add --yes")
-        click.confirm("Accept them?", abort=True)
+    confirmed("Accept them?", yes)
     fixed = _accept(project, chosen)
     _keep_outcomes(project, info, mine, fixed)
     click.echo("next: commit golden/, then pytest golden/")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from pytest_llmreplay.cli.customer_data import (
     rows_with,
     texts_of,
 )
+from pytest_llmreplay.cli.terminal import confirmed
 from pytest_llmreplay.model.errors import UserError
 
 if TYPE_CHECKING:
@@ -156,10 +156,7 @@ def _text(path: Path) -> str:
 
 
 def _remove(found: Mapping[Path, list[int]], files: list[Path], yes: bool) -> None:
-    if not yes:
-        if not sys.stdin.isatty():
-            raise UserError("there is no terminal to ask on", fix="look at the list above and add --yes")
-        click.confirm("Remove all this?", abort=True)
+    confirmed("Remove all this?", yes)
     for path, rows in found.items():
         remove_rows(path, rows)
     for path in files:

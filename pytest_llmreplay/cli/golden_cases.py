@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
+from pytest_llmreplay.cli.possible_names import confirming
 from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.report.text import one_line
 
 if TYPE_CHECKING:
     from pytest_llmreplay.config import Project
@@ -45,6 +49,56 @@ def change_cases(project: Project, case_ids: Sequence[str], change: Callable[[Ca
     for path, wanted in places.items():
         rewrite_cases(path, lambda case, wanted=wanted: change(case) if case.case_id in wanted else case)  # type: ignore[misc]
     return [project.relative(path) for path in places]
+
+
+class Wording:
+    """What people write about golden cases, redacted as each case was.
+
+    Args:
+        project: whose rules hold.
+        residual: what to do with words that may be names; None asks on a terminal.
+    """
+
+    def __init__(self, project: Project, residual: str | None) -> None:
+        from pytest_llmreplay.session.redaction import build_redactor
+
+        self._redactor = build_redactor(project.root, project.configs, confirming(residual))
+        self._changed: dict[str, None] = {}
+
+    def __call__(self, text: str, case: Case) -> str:
+        """The text without what is personal.
+
+        Raises:
+            StoppedError: it holds words that may be names and there is nobody to ask.
+        """
+        kept = self._redactor.written(text, case)
+        if kept != text:
+            self._changed[kept] = None
+        return kept
+
+    def labels(self, edited: Case, before: Case) -> Case:
+        """The edited case without what is personal in the labels that were changed.
+
+        Raises:
+            StoppedError: one holds words that may be names and there is nobody to ask.
+        """
+        from dataclasses import replace
+
+        def text(said: str | None, kept: str | None) -> str | None:
+            return said if not said or said == kept else self(said, before)
+
+        return replace(
+            edited,
+            title=text(edited.title, before.title),
+            summary=text(edited.summary, before.summary),
+            intent=text(edited.intent, before.intent),
+            tags=tuple(tag if tag in before.tags else self(tag, before) for tag in edited.tags),
+        )
+
+    def say_hidden(self) -> None:
+        """Print what is kept in place of each text in which something was hidden."""
+        for kept in self._changed:
+            click.echo(f"redacted, so that it is kept as: {one_line(kept, 200)}")
 
 
 def check_sound(case: Case, file: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from pytest_llmreplay.cli.possible_names import RESIDUAL
+from pytest_llmreplay.cli.terminal import confirmed
 from pytest_llmreplay.model.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,19 +62,24 @@ def approve(case_ids: tuple[str, ...], by: str | None, not_the_promoter: bool) -
 
 @click.command()
 @click.argument("case_ids", nargs=-1, required=True, metavar="CASE...")
-@click.option("--reason", required=True, metavar="TEXT", help="Why they need not run any more.")
-def retire(case_ids: tuple[str, ...], reason: str) -> None:
+@click.option("--reason", required=True, metavar="TEXT", help="Why they need not run any more; it is redacted.")
+@click.option("--residual", type=RESIDUAL, help="What to do with words of the reason that may be names.")
+def retire(case_ids: tuple[str, ...], reason: str, residual: str | None) -> None:
     """Retire cases: they are kept and run no more."""
     from dataclasses import replace
 
-    from pytest_llmreplay.cli.golden_cases import change_cases
+    from pytest_llmreplay.cli.golden_cases import Wording, change_cases
     from pytest_llmreplay.config import find_project
 
-    files = change_cases(
-        find_project(Path.cwd()),
-        case_ids,
-        lambda case: replace(case, status="retired", metadata={**case.metadata, "retired_because": reason}),
-    )
+    project = find_project(Path.cwd())
+    wording = Wording(project, residual)
+
+    def change(case: Case) -> Case:
+        because = {"retired_because": wording(reason, case)}
+        return replace(case, status="retired", metadata={**case.metadata, **because})
+
+    files = change_cases(project, case_ids, change)
+    wording.say_hidden()
     click.echo(f"{len(case_ids)} cases retired in {', '.join(files)}")
     click.echo("next: commit golden/")
 
@@ -106,7 +112,7 @@ def prune(expired: bool, retired: bool, yes: bool) -> None:
         return
     for path, case in found:
         click.echo(f"  {case.case_id}  {case.status}, expires {case.expires_at or 'never'}  ({project.relative(path)})")
-    _confirmed(f"Remove these {len(found)} cases?", yes)
+    confirmed(f"Remove these {len(found)} cases?", yes)
     for path in dict.fromkeys(path for path, _ in found):
         rewrite_cases(path, lambda case: None if goes(case) else case)
     click.echo(f"{len(found)} cases removed")
@@ -133,7 +139,7 @@ def compact(suite: str, out: Path | None, yes: bool) -> None:
     cases = [case for _, part in files for case in part]
     for path, part in files:
         click.echo(f"  {project.relative(path)}: {len(part)} cases")
-    _confirmed(f"Merge them into {project.relative(target)}?", yes)
+    confirmed(f"Merge them into {project.relative(target)}?", yes)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_cases(target, cases, replace=True)
     for path, _ in files:
@@ -152,11 +158,3 @@ def _files_of(project: Project, suite: str) -> list[tuple[Path, Sequence[Case]]]
         if cases and all(case.suite == suite for case in cases):
             files.append((path, cases))
     return files
-
-
-def _confirmed(question: str, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UserError("there is no terminal to ask on", fix="look at the list above and add --yes")
-    click.confirm(question, abort=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pytest_llmreplay.cli.possible_names import RESIDUAL
 from pytest_llmreplay.model.errors import LlmReplayError, UserError
 
 if TYPE_CHECKING:
@@ -39,9 +40,10 @@ def export(what: tuple[str, ...], out: Path | None) -> None:
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.option("--out", type=click.Path(path_type=Path), help="The golden file for new cases; it must not exist.")
-def import_(files: tuple[Path, ...], out: Path | None) -> None:
+@click.option("--residual", type=RESIDUAL, help="What to do with words of changed labels that may be names.")
+def import_(files: tuple[Path, ...], out: Path | None, residual: str | None) -> None:
     """Read cases from YAML: one that is known takes its own place, new ones go to --out."""
-    from pytest_llmreplay.cli.golden_cases import all_cases, change_cases, check_not_opened, check_sound
+    from pytest_llmreplay.cli.golden_cases import Wording, all_cases, change_cases, check_not_opened, check_sound
     from pytest_llmreplay.config import find_project
     from pytest_llmreplay.store.cases import write_cases
 
@@ -59,8 +61,11 @@ def import_(files: tuple[Path, ...], out: Path | None) -> None:
     new = [case for _, case in read if case.case_id not in known]
     if new and out is None:
         raise UserError(f"{len(new)} cases are new", fix="say with --out where they go")
-    changed = {case.case_id: case for _, case in read if case.case_id in known and case != known[case.case_id]}
+    wording = Wording(project, residual)
+    edited = [case for _, case in read if case.case_id in known and case != known[case.case_id]]
+    changed = {case.case_id: wording.labels(case, known[case.case_id]) for case in edited}
     change_cases(project, list(changed), lambda case: changed[case.case_id])
+    wording.say_hidden()
     if out is not None and new:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_cases(out, new)
@@ -71,9 +76,10 @@ def import_(files: tuple[Path, ...], out: Path | None) -> None:
 @click.command()
 @click.argument("case_id", metavar="CASE")
 @click.option("--from", "source", type=click.Path(path_type=Path, exists=True), help="Go on with this text.")
-def edit(case_id: str, source: Path | None) -> None:
+@click.option("--residual", type=RESIDUAL, help="What to do with words of changed labels that may be names.")
+def edit(case_id: str, source: Path | None, residual: str | None) -> None:
     """Open a case in $EDITOR; what does not validate is refused, and the text is kept."""
-    from pytest_llmreplay.cli.golden_cases import change_cases, check_not_opened, check_sound
+    from pytest_llmreplay.cli.golden_cases import Wording, change_cases, check_not_opened, check_sound
     from pytest_llmreplay.config import find_project
     from pytest_llmreplay.store.case_text import case_from_yaml, case_to_yaml
     from pytest_llmreplay.store.cases import find_case
@@ -91,10 +97,13 @@ def edit(case_id: str, source: Path | None) -> None:
             raise UserError("the id of a case is fixed", file=case_id, key="case_id", value=edited.case_id)
         check_sound(edited, case_id)
         check_not_opened(project, case, edited, case_id)
+        wording = Wording(project, residual)
+        edited = wording.labels(edited, case)
     except LlmReplayError as error:
         kept = _keep(project, case_id, text)
         raise UserError(f"{error}; the text is kept: pytest-llmreplay golden edit {case_id} --from {kept}") from error
     [file] = change_cases(project, [case_id], lambda _: edited)
+    wording.say_hidden()
     click.echo(f"{case_id} is changed in {file}")
     click.echo(f"next: pytest {file} -k {case_id}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pytest_llmreplay.cli.terminal import confirmed
 from pytest_llmreplay.model.conversation import calls_of
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import printable
@@ -77,10 +77,7 @@ def migrate_tools(mapping: Path, dry_run: bool, yes: bool) -> None:
     if dry_run:
         click.echo("next: the same command without --dry-run")
         return
-    if not yes:
-        if not sys.stdin.isatty():
-            raise UserError("there is no terminal to ask on", fix="look at the changes above and add --yes")
-        click.confirm("Write them?", abort=True)
+    confirmed("Write them?", yes)
     change_cases(project, [i for i in new if new[i] != old[i]], lambda case: new[case.case_id])
     click.echo("next: pytest-llmreplay validate")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmreplay.cli.embedding import STATIC, embedder_named
-from pytest_llmreplay.cli.mining import LogChoice, open_logs, project_signals
+from pytest_llmreplay.cli.logs import LogChoice
+from pytest_llmreplay.cli.mining import open_logs, project_signals
 from pytest_llmreplay.cli.progress import display
 from pytest_llmreplay.cli.watching import Monitor, Seen, Watch, Window, watches_of
 from pytest_llmreplay.model.errors import UserError
@@ -35,8 +36,7 @@ class Asked:
     @property
     def with_options(self) -> bool:
         """Whether more is said than the logs."""
-        plain = Asked(LogChoice(self.logs.paths), None, None, None, STATIC, self.max_cost)
-        return self != plain
+        return self != Asked(LogChoice(self.logs.paths), None, None, None, STATIC, self.max_cost)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from pytest_llmreplay.cli.logs import LogChoice, Telling
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import printable
 
@@ -22,18 +21,7 @@ if TYPE_CHECKING:
     from pytest_llmreplay.mine.signals import Signal
     from pytest_llmreplay.traces import Expression, LogTable, Portion, TableFile
 
-_PROBLEMS_SHOWN = 20
 _MB = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class LogChoice:
-    """Which logs, how they are read, and which of their conversations count."""
-
-    paths: Sequence[str]
-    format_name: str | None = None
-    id_column: str | None = None
-    where: str | None = None
 
 
 @contextmanager
@@ -48,14 +36,14 @@ def open_logs(choice: LogChoice, caches: Caches, shown: Display) -> Iterator[Log
     from pytest_llmreplay.traces import open_table, parse_expression, portions
 
     expression = None if choice.where is None else parse_expression(choice.where)
-    tell = _Telling()
+    tell = Telling()
     caches.prune()
     try:
         found = portions(
             choice.paths,
             format=choice.format_name,
             id_column=choice.id_column,
-            on_problem=lambda problem: tell(str(problem)),
+            on_problem=tell,
         )
         files = _files(found, expression, _Converter(caches, tell, shown))
         tell.finish()
@@ -113,22 +101,6 @@ class _Converter:
             lambda problem: problems.append(str(problem)),
             lambda done, total: tell(done // _MB, -(-total // _MB)),
         )
-
-
-class _Telling:
-    """Tells the first problems on standard error and counts the rest."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def __call__(self, problem: str) -> None:
-        self._count += 1
-        if self._count <= _PROBLEMS_SHOWN:
-            click.echo(printable(problem), err=True)
-
-    def finish(self) -> None:
-        if self._count > _PROBLEMS_SHOWN:
-            click.echo(f"… and {self._count - _PROBLEMS_SHOWN} more problems", err=True)
 
 
 def project_signals(project: Project) -> dict[str, Signal]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from pytest_llmreplay.cli.embedding import STATIC
+from pytest_llmreplay.cli.logs import LogChoice, choosing_logs
 from pytest_llmreplay.cli.measuring import Asked, Measured, measure
-from pytest_llmreplay.cli.mining import LogChoice
 from pytest_llmreplay.cli.since import since_time
 from pytest_llmreplay.model.errors import UserError
 
@@ -29,7 +29,6 @@ _FILE = "monitor.json"
 @click.option("--baseline", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="The accepted rates.")
 @click.option("--accept", is_flag=True, help="Accept the rates of these logs: write them to the baseline.")
 @click.option("--since", metavar="TIME", help="Only what began since: 2026-01-31, or 7d or 24h before now.")
-@click.option("--where", metavar="EXPR", help="Only conversations for which this expression is true.")
 @click.option(
     "--similar", type=click.FloatRange(-1, 1), metavar="COSINE", help="From where on a turn is similar; default: 0.3."
 )
@@ -37,22 +36,18 @@ _FILE = "monitor.json"
 @click.option("--max-cost", type=click.FloatRange(min=0), default=1.0, show_default=True, metavar="USD")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("-v", "--verbose", is_flag=True, help="Every day of every case.")
-@click.option("--format", "format_name", metavar="NAME", help="The format of the logs, instead of finding out.")
-@click.option("--id-column", metavar="NAME", help="The column with the conversation's id, in plain logs.")
+@choosing_logs
 def monitor(
-    logs: tuple[str, ...],
+    logs: LogChoice,
     suite: str | None,
     baseline: Path | None,
     accept: bool,
     since: str | None,
-    where: str | None,
     similar: float | None,
     embedding: str,
     max_cost: float,
     as_json: bool,
     verbose: bool,
-    format_name: str | None,
-    id_column: str | None,
 ) -> None:
     """Watch in LOGS (files, globs, folders, s3://…) for the failures of the open and fixed incidents.
 
@@ -62,14 +57,7 @@ def monitor(
     from pytest_llmreplay.cli.terminal import echo_json
 
     now = dt.datetime.now(dt.UTC)
-    asked = Asked(
-        LogChoice(logs, format_name, id_column, where),
-        suite,
-        None if since is None else since_time(since, now),
-        similar,
-        embedding,
-        max_cost,
-    )
+    asked = Asked(logs, suite, None if since is None else since_time(since, now), similar, embedding, max_cost)
     done = _accepting(asked, baseline, now) if accept else _comparing(asked, baseline)
     if as_json:
         echo_json(json_text(done))
@@ -93,16 +81,10 @@ def _comparing(asked: Asked, baseline: Path | None) -> Monitored:
     rates = {case: reading.rate for case, reading in measured.readings.items()}
     judged = judge(rates, {} if before is None else _comparable(measured, before))
     return Monitored(
-        logs=asked.logs.paths,
-        with_options=baseline is not None or asked.with_options,
-        watches=measured.watches,
-        unwatched=measured.unwatched,
-        similar_from=measured.similar_from,
-        readings=measured.readings,
+        asked=asked,
+        measured=measured,
         judged=judged,
         accepted=known,
-        seen=measured.seen,
-        since=asked.since,
         baseline=project.relative(path),
         compared=before is not None,
         exit_code=exit_code(list(judged.values()), list(rates.values()), compared=before is not None),
@@ -129,16 +111,10 @@ def _accepting(asked: Asked, baseline: Path | None, now: dt.datetime) -> Monitor
         written = AcceptedRates(embedding=measured.embedding, cases={**others, **accepted})
         write_text_atomically(path, written.to_text())
     return Monitored(
-        logs=asked.logs.paths,
-        with_options=baseline is not None or asked.with_options,
-        watches=measured.watches,
-        unwatched=measured.unwatched,
-        similar_from=measured.similar_from,
-        readings=measured.readings,
+        asked=asked,
+        measured=measured,
         judged=judge(rates, {}),
         accepted=accepted,
-        seen=measured.seen,
-        since=asked.since,
         baseline=project.relative(path),
         compared=False,
         exit_code=code,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +15,10 @@ from pytest_llmreplay.compare.wording import p_value, percent, plural
 from pytest_llmreplay.report.text import one_line, printable
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.cli.watching import Seen, Watch
+    from pytest_llmreplay.cli.measuring import Asked, Measured
+    from pytest_llmreplay.cli.watching import Watch
     from pytest_llmreplay.mine.accepted_rates import AcceptedRate
-    from pytest_llmreplay.mine.monitoring import Judged, Rate, Reading
+    from pytest_llmreplay.mine.monitoring import Judged, Rate
 
 _IDS_SHOWN = 3
 _IDS_TOLD = 20
@@ -32,23 +32,16 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Monitored:
-    """What was measured and what came of it; all mappings are by case id.
+    """What was asked, what was measured and what came of it; both mappings are by case id.
 
     `compared` says that there is a file of accepted rates and that this run was to compare with it; `written` is how
-    many rates were accepted in this run, None when none were to be. `with_options` says that the logs alone would not
-    measure the same.
+    many rates were accepted in this run, None when none were to be.
     """
 
-    logs: Sequence[str]
-    with_options: bool
-    watches: Sequence[Watch]
-    unwatched: Mapping[str, str]
-    similar_from: Mapping[str, float]
-    readings: Mapping[str, Reading]
+    asked: Asked
+    measured: Measured
     judged: Mapping[str, Judged]
     accepted: Mapping[str, AcceptedRate]
-    seen: Seen
-    since: dt.datetime | None
     baseline: str
     compared: bool
     exit_code: int
@@ -58,10 +51,10 @@ class Monitored:
     def ordered(self) -> list[Watch]:
         """The watches, what needs attention first."""
         return sorted(
-            self.watches,
+            self.measured.watches,
             key=lambda watch: (
                 _ORDER.index(self.judged[watch.case_id].status),
-                -_share(self.readings[watch.case_id].rate),
+                -_share(self.measured.readings[watch.case_id].rate),
             ),
         )
 
@@ -71,14 +64,14 @@ def print_monitored(done: Monitored, *, verbose: bool) -> None:
     for watch in done.ordered:
         for line in _lines(done, watch, verbose=verbose):
             echo(line)
-    for case_id, why in sorted(done.unwatched.items()):
+    for case_id, why in sorted(done.measured.unwatched.items()):
         echo(f"not watched  {one_line(case_id)}: {one_line(why, 300)}")
     echo(_summary(done))
     click.echo(f"next: {_next(done)}")
 
 
 def _lines(done: Monitored, watch: Watch, *, verbose: bool) -> Iterator[str]:
-    reading, judged = done.readings[watch.case_id], done.judged[watch.case_id]
+    reading, judged = done.measured.readings[watch.case_id], done.judged[watch.case_id]
     sign = one_line(watch.signal.in_words)
     yield f"{_label(done, watch):<11}{one_line(watch.case_id)}  {rate_text(reading.rate)}: {sign}"
     accepted = done.accepted.get(watch.case_id)
@@ -112,9 +105,10 @@ def rate_text(rate: Rate) -> str:
 
 def _summary(done: Monitored) -> str:
     counts = {status: sum(one.status == status for one in done.judged.values()) for status in _ORDER}
-    told = f"{plural(len(done.watches), 'case')} watched in {done.seen.conversations:,} conversations"
-    if done.seen.undated:
-        told += f", {done.seen.undated:,} of which do not say when they began and are not counted"
+    seen = done.measured.seen
+    told = f"{plural(len(done.measured.watches), 'case')} watched in {seen.conversations:,} conversations"
+    if seen.undated:
+        told += f", {seen.undated:,} of which do not say when they began and are not counted"
     if done.written is not None:
         return f"{told}; {plural(done.written, 'rate')} accepted in {printable(done.baseline)}"
     if not done.compared:
@@ -123,26 +117,30 @@ def _summary(done: Monitored) -> str:
 
 
 def _next(done: Monitored) -> str:
-    logs = " ".join(printable(shlex.quote(log)) for log in done.logs)
+    logs = done.asked.logs.quoted
     if done.written:
         return f"commit {printable(done.baseline)}"
     alert = next((watch for watch in done.ordered if done.judged[watch.case_id].status == "alert"), None)
     if alert is not None:
-        newest = done.readings[alert.case_id].failing[0]
+        newest = done.measured.readings[alert.case_id].failing[0]
         return f"pytest-llmreplay promote {logs} --id {printable(shlex.quote(newest))}"
-    if not done.watches:
-        label = f"golden edit {min(done.unwatched, default='')}, to say its failure_category and failure_stage"
-        return f"pytest-llmreplay {label if done.unwatched else f'triage {logs}'}"
+    if not done.measured.watches:
+        unwatched = done.measured.unwatched
+        label = f"golden edit {min(unwatched, default='')}, to say its failure_category and failure_stage"
+        return f"pytest-llmreplay {label if unwatched else f'triage {logs}'}"
     if done.exit_code:
         return _measurable(done)
-    accept = "the same command with --accept" if done.with_options else f"pytest-llmreplay monitor {logs} --accept"
+    accept = f"pytest-llmreplay monitor {logs} --accept"
+    if done.asked.with_options:
+        accept = "the same command with --accept"
     return "the same on later logs" if done.compared else accept
 
 
 def _measurable(done: Monitored) -> str:
     """What would be enough to measure something."""
+    latest = done.measured.seen.latest
     until = max((rate.until for rate in done.accepted.values()), default=None) if done.compared else None
-    if until is not None and done.seen.latest is not None and done.seen.latest <= until:
+    if until is not None and latest is not None and latest <= until:
         return f"give logs of after {until:%Y-%m-%d %H:%M}: what began before was accepted, and does not count again"
     return "give logs of more days, or say what is --similar"
 
@@ -151,29 +149,30 @@ def json_text(done: Monitored) -> str:
     """What was found, as `docs/monitor.md` describes it."""
     from pytest_llmreplay.mine.monitoring import LEVEL
 
+    since, seen = done.asked.since, done.measured.seen
     data = {
         "level": LEVEL,
         "baseline": done.baseline if done.compared or done.written is not None else None,
-        "since": None if done.since is None else done.since.isoformat(),
-        "latest": None if done.seen.latest is None else done.seen.latest.isoformat(),
-        "conversations": done.seen.conversations,
-        "undated": done.seen.undated,
+        "since": None if since is None else since.isoformat(),
+        "latest": None if seen.latest is None else seen.latest.isoformat(),
+        "conversations": seen.conversations,
+        "undated": seen.undated,
         "watches": [_watch_data(done, watch) for watch in done.ordered],
-        "not_watched": [{"case_id": case_id, "why": why} for case_id, why in sorted(done.unwatched.items())],
+        "not_watched": [{"case_id": case_id, "why": why} for case_id, why in sorted(done.measured.unwatched.items())],
         "exit_code": done.exit_code,
     }
     return json.dumps(data, indent=2, ensure_ascii=True)
 
 
 def _watch_data(done: Monitored, watch: Watch) -> dict[str, Any]:
-    reading, judged = done.readings[watch.case_id], done.judged[watch.case_id]
+    reading, judged = done.measured.readings[watch.case_id], done.judged[watch.case_id]
     accepted = done.accepted.get(watch.case_id) if done.compared else None
     return {
         "case_id": watch.case_id,
         "status": judged.status,
         "signal": watch.signal.in_words,
         "derived_from": watch.signal.source,
-        "similar_from": done.similar_from[watch.case_id],
+        "similar_from": done.measured.similar_from[watch.case_id],
         **_rate_data(reading.rate),
         "accepted": None if accepted is None else {**_rate_data(accepted.rate), "until": accepted.until.isoformat()},
         "p_value": judged.p_value,

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from pytest_llmreplay.cli.choices import Choices
 from pytest_llmreplay.cli.originals import Originals, said_elsewhere
-from pytest_llmreplay.cli.promotion import Choices, given_by, pipeline_steps, redactor_for
+from pytest_llmreplay.cli.possible_names import RESIDUAL
+from pytest_llmreplay.cli.promotion import given_by, pipeline_steps, redactor_for
 from pytest_llmreplay.cli.questions import Questions
 from pytest_llmreplay.cli.reproducing import reproduced
 from pytest_llmreplay.cli.review import review, say_duplicate, say_stopped
@@ -22,6 +24,7 @@ from pytest_llmreplay.cli.selection import selected
 from pytest_llmreplay.cli.suggested import promoted, suggestions_in
 from pytest_llmreplay.model.case import FailureCategory, FailureStage, Severity
 from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.providers.recorded import RecordMode
 from pytest_llmreplay.report.text import printable
 
 if TYPE_CHECKING:
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
 
 _WORD = "WORD"
 _UNMEASURED = 10
-RECORD_MODES = ("none", "once", "new_episodes", "all")
 
 
 @click.command()
@@ -52,7 +54,7 @@ RECORD_MODES = ("none", "once", "new_episodes", "all")
 @click.option("--turn", type=click.IntRange(min=1), help="The failing turn (default: the assistant's last).")
 @click.option("--id-column", metavar="COLUMN", help="The log's column that identifies a conversation.")
 @click.option("--format", "format_name", metavar="NAME", help="The format of the logs, instead of finding out.")
-@click.option("--residual", type=click.Choice(["redact", "keep"]), help="What to do with words that may be names.")
+@click.option("--residual", type=RESIDUAL, help="What to do with words that may be names.")
 @click.option("--fake", is_flag=True, help="Values of the same form instead of pseudonyms.")
 @click.option("--store-personal-data", metavar="REASON", help="Redact nothing; the reason is kept in each case.")
 @click.option(
@@ -73,7 +75,7 @@ RECORD_MODES = ("none", "once", "new_episodes", "all")
 @click.option("--reproduce", type=click.IntRange(min=1), metavar="N", help="Replay each new case N times on --variant.")
 @click.option("--variant", metavar="V", help="With --reproduce: a variant's name or file.")
 @click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="With --reproduce: the budget.")
-@click.option("--record", type=click.Choice(RECORD_MODES), help="With --reproduce: what recordings are for.")
+@click.option("--record", type=click.Choice(get_args(RecordMode)), help="With --reproduce: what recordings are for.")
 @click.option("--borrow", multiple=True, metavar="LOGS", help="Take missing tool results from these logs; repeatable.")
 @click.option("--stub", "stubs", multiple=True, metavar="TOOL=JSON", help="The result of a tool; repeatable.")
 @click.option("--category", "failure_category", type=click.Choice(get_args(FailureCategory)))

@@ -14,7 +14,7 @@ from pytest_llmreplay.model.errors import UserError, did_you_mean
 _PARQUET_MAGIC = b"PAR1"
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.cli.promotion import Choices
+    from pytest_llmreplay.cli.choices import Choices
     from pytest_llmreplay.model.conversation import Conversation
     from pytest_llmreplay.traces import ReadProblem
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_llmreplay.model.errors import UserError
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.cli.promotion import Choices
+    from pytest_llmreplay.cli.choices import Choices
     from pytest_llmreplay.mine.triage.suggestions import Suggestion
     from pytest_llmreplay.model.case import Case
     from pytest_llmreplay.model.conversation import Conversation

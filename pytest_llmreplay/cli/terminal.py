@@ -1,4 +1,4 @@
-"""Printing what may hold text of models: for a person on a terminal, and where a CI runner reads along."""
+"""Asking a person, and printing what may hold text of models: on a terminal, and where a CI runner reads along."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.fence import fenced_on_github
 from pytest_llmreplay.report.paint import Screen
 
@@ -17,6 +18,19 @@ def screen_of(quiet: bool, verbose: bool) -> Screen:
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     width = shutil.get_terminal_size((100, 24)).columns
     return Screen(width=width, colour=colour, verbosity=-1 if quiet else 1 if verbose else 0)
+
+
+def confirmed(question: str, yes: bool) -> None:
+    """Ask before what was listed is done, unless `yes` was said; a "no" ends the command.
+
+    Raises:
+        UserError: there is no terminal to ask on.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserError("there is no terminal to ask on", fix="look at the list above and add --yes")
+    click.confirm(question, abort=True)
 
 
 def echo_json(written: str) -> None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_llmreplay.cli.logs import LogChoice, Telling, choosing_logs
 from pytest_llmreplay.cli.terminal import echo, echo_json
 from pytest_llmreplay.model.errors import UserError, did_you_mean
 from pytest_llmreplay.report.text import call_text, one_line, printable
 
 if TYPE_CHECKING:
     from pytest_llmreplay.model.conversation import Conversation, Message
-    from pytest_llmreplay.traces import ReadProblem
 
-_PROBLEMS_SHOWN = 20
 _KNOWN_IDS = 2000
 
 
@@ -24,33 +23,16 @@ def traces() -> None:
     """Read production logs."""
 
 
-def _reading(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that every command has which reads logs."""
-    options = (
-        click.option("--format", "format_name", metavar="NAME", help="Read as this format (default: by content)."),
-        click.option("--id-column", metavar="NAME", help="The column with the conversation's id, in plain logs."),
-        click.option("--where", metavar="EXPR", help="Only conversations for which this is true."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @traces.command()
-@click.argument("file", metavar="FILE")
+@click.argument("logs", metavar="FILE")
 @click.argument("conversation_id", metavar="[ID]", required=False)
-@_reading
+@choosing_logs
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one conversation a line.")
-def show(
-    file: str,
-    conversation_id: str | None,
-    format_name: str | None,
-    id_column: str | None,
-    where: str | None,
-    as_json: bool,
-) -> None:
+def show(logs: LogChoice, conversation_id: str | None, as_json: bool) -> None:
     """List the conversations in FILE (a file, glob, folder, s3://…, gs://…, or - for standard input), or print one."""
-    conversations, finish = _read([file], format_name, id_column, where)
+    [file] = logs.paths
+    tell = Telling()
+    conversations = _read(logs, tell)
     if conversation_id is not None:
         conversations = _with_id(conversations, conversation_id, file)
     count = 0
@@ -62,23 +44,23 @@ def show(
             echo("\n".join(_lines(conversation)))
         else:
             echo(_row(conversation))
-    finish()
+    tell.finish()
     if not as_json and conversation_id is None:
         noun = "conversation" if count == 1 else "conversations"
         click.echo(f"{count} {noun}; next: pytest-llmreplay traces show {printable(file)} ID")
 
 
 @traces.command()
-@click.argument("paths", metavar="LOGS…", nargs=-1, required=True)
-@_reading
+@click.argument("logs", metavar="LOGS…", nargs=-1, required=True)
+@choosing_logs
 @click.option("--out", required=True, type=click.Path(dir_okay=False), help="The Parquet file to write.")
-def convert(paths: Sequence[str], format_name: str | None, id_column: str | None, where: str | None, out: str) -> None:
+def convert(logs: LogChoice, out: str) -> None:
     """Write the conversations in LOGS as canonical Parquet; one that exists is replaced once all is written."""
     from pytest_llmreplay.traces import write_conversations
 
-    conversations, finish = _read(paths, format_name, id_column, where)
-    count = write_conversations(out, conversations)
-    finish()
+    tell = Telling()
+    count = write_conversations(out, _read(logs, tell))
+    tell.finish()
     noun = "conversation" if count == 1 else "conversations"
     click.echo(f"{count} {noun} in {printable(out)}")
     click.echo(f"next: pytest-llmreplay promote {printable(out)} --id ID")
@@ -94,25 +76,12 @@ def formats() -> None:
     click.echo(tabulate(list(format_gaps().items()), headers=("format", "does not hold"), maxcolwidths=(None, 80)))
 
 
-def _read(
-    paths: Sequence[str], format_name: str | None, id_column: str | None, where: str | None
-) -> tuple[Iterator[Conversation], Callable[[], None]]:
-    """The conversations, and what to call at the end: it says how many problems were not shown."""
+def _read(logs: LogChoice, tell: Telling) -> Iterator[Conversation]:
     from pytest_llmreplay.traces import read_conversations
 
-    seen: list[int] = []
-
-    def tell(problem: ReadProblem) -> None:
-        seen.append(0)
-        if len(seen) <= _PROBLEMS_SHOWN:
-            click.echo(printable(str(problem)), err=True)
-
-    def finish() -> None:
-        if len(seen) > _PROBLEMS_SHOWN:
-            click.echo(f"… and {len(seen) - _PROBLEMS_SHOWN} more problems", err=True)
-
-    found = read_conversations(paths, format=format_name, id_column=id_column, where=where, on_problem=tell)
-    return found, finish
+    return read_conversations(
+        logs.paths, format=logs.format_name, id_column=logs.id_column, where=logs.where, on_problem=tell
+    )
 
 
 def _with_id(conversations: Iterator[Conversation], wanted: str, file: str) -> Iterator[Conversation]:

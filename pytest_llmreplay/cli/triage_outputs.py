@@ -15,6 +15,7 @@ from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import one_line, printable
 
 if TYPE_CHECKING:
+    from pytest_llmreplay.cli.logs import LogChoice
     from pytest_llmreplay.cli.triaging import TriageAsked, Triaging
     from pytest_llmreplay.mine.triage import Triage
     from pytest_llmreplay.mine.triage.suggestions import Suggestion
@@ -87,9 +88,7 @@ class Wanted:
             _warn_of_git(self.html)
             click.echo(printable(f"the page: {self.html}"), err=True)
 
-    def promote(
-        self, logs: Sequence[str], suggestions: Sequence[Suggestion], format_name: str | None, id_column: str | None
-    ) -> int:
+    def promote(self, logs: LogChoice, suggestions: Sequence[Suggestion]) -> int:
         """Hand the suggestions to the command `promote`, as a file of them would be; its exit code.
 
         Raises:
@@ -101,14 +100,14 @@ class Wanted:
         options = {
             "--suite": self.suite,
             "--residual": self.residual,
-            "--format": format_name,
-            "--id-column": id_column,
+            "--format": logs.format_name,
+            "--id-column": logs.id_column,
         }
         given = [word for name, value in options.items() if value is not None for word in (name, value)]
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "suggestions.parquet"
             write_suggestions(file, suggestions)
-            arguments = ["--ids", str(file), *given, "--", *logs]
+            arguments = ["--ids", str(file), *given, "--", *logs.paths]
             code = promote.main(arguments, prog_name="pytest-llmreplay promote", standalone_mode=False)
         return code if isinstance(code, int) else 0
 

@@ -8,22 +8,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pytest_llmreplay.model.errors import UserError, did_you_mean
+from pytest_llmreplay.cli.possible_names import RESIDUAL
+from pytest_llmreplay.model.errors import UserError
 
 if TYPE_CHECKING:
     from pytest_llmreplay.config import Project
+    from pytest_llmreplay.model.case import Case
 
 
 @click.command()
 @click.argument("case_id", metavar="CASE")
 @click.option("--until", required=True, metavar="DATE", help="The last day on which it holds, as in 2026-03-31.")
 @click.option("--owner", required=True, metavar="NAME", help="Who answers for it.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why the case may be red until then.")
-def waive(case_id: str, until: str, owner: str, reason: str) -> None:
+@click.option("--reason", required=True, metavar="TEXT", help="Why the case may be red until then; it is redacted.")
+@click.option("--residual", type=RESIDUAL, help="What to do with words of the reason that may be names.")
+def waive(case_id: str, until: str, owner: str, reason: str, residual: str | None) -> None:
     """Tolerate that CASE is red until DATE; written to configs/waivers.yaml and shown in every decision.
 
     A waiver that the case has already is replaced.
     """
+    from pytest_llmreplay.cli.golden_cases import Wording
     from pytest_llmreplay.compare.policy import Waiver
     from pytest_llmreplay.config import find_project
     from pytest_llmreplay.config.waivers import load_waivers, waivers_text
@@ -32,8 +36,10 @@ def waive(case_id: str, until: str, owner: str, reason: str) -> None:
     from pytest_llmreplay.store.atomic import write_text_atomically
 
     project = find_project(Path.cwd())
-    _known(project, case_id)
-    data = {"case": case_id, "until": _day(until), "owner": owner.strip(), "reason": " ".join(reason.split())}
+    case = _case(project, case_id)
+    day, wording = _day(until), Wording(project, residual)
+    kept = wording(" ".join(reason.split()), case)
+    data = {"case": case_id, "until": day, "owner": owner.strip(), "reason": kept}
     waiver = parse_written(Waiver, data)
     path = project.configs / "waivers.yaml"
     waivers = load_waivers(path)
@@ -41,7 +47,8 @@ def waive(case_id: str, until: str, owner: str, reason: str) -> None:
     write_text_atomically(path, waivers_text(before, waivers, waiver))
     replaced = any(earlier.case == case_id for earlier in waivers)
     said = "waived anew" if replaced else "waived"
-    click.echo(f"{case_id} is {said} until {waiver.until} ({one_line(owner)}: {one_line(reason)})")
+    wording.say_hidden()
+    click.echo(f"{case_id} is {said} until {waiver.until} ({one_line(owner)}: {one_line(kept)})")
     click.echo(f"next: commit {project.relative(path)}, then pytest-llmreplay gate")
 
 
@@ -55,12 +62,7 @@ def _day(until: str) -> dt.date:
     return day
 
 
-def _known(project: Project, case_id: str) -> None:
-    from pytest_llmreplay.store.cases import golden_files, read_index
+def _case(project: Project, case_id: str) -> Case:
+    from pytest_llmreplay.store.cases import find_case
 
-    paths = golden_files([path for path in project.golden if path.exists()])
-    known = [entry.case_id for path in paths for entry in read_index(path) if entry.case_id]
-    if case_id not in known:
-        nearest = did_you_mean(case_id, known)
-        hint = f"did you mean '{nearest}'?" if nearest else f"known cases: {len(known)}"
-        raise UserError("no golden case has this id", key="CASE", value=case_id, fix=hint)
+    return find_case([path for path in project.golden if path.exists()], case_id)[1]

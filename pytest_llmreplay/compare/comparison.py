@@ -145,11 +145,8 @@ def compare_outcomes(
     """Compare two variants over their outcomes.
 
     Args:
-        rows: outcomes as mappings with `case_id, variant, trial, status`, and what else is known: `kind`,
-            `case_status`, `weight`, slice columns (`severity`, `failure_category`, `failure_stage`, `intent`,
-            `tags`), `score`, `cost_usd`, `latency_s`, `tokens` or `input_tokens` and `output_tokens`, `reasons`,
-            `calls`, `answer`, digests. Rows of other variants are ignored. First-pass trials only: a replay made
-            because a trial failed would bias the estimate.
+        rows: the outcomes; those of other variants are ignored. First-pass trials only: a replay made because a trial
+            failed would bias the estimate.
         baseline: the name of V1.
         candidate: the name of V2.
         seed: of the bootstrap and of Monte Carlo tests; the same seed gives the same comparison.
@@ -163,17 +160,24 @@ def compare_outcomes(
     cases = group_rows(rows, baseline=baseline, candidate=candidate)
     differing = differences_of_material(cases)
     if differing and not allow_differences:
-        raise UserError(
-            f"{baseline} and {candidate} were not measured on the same material: {'; '.join(differing)}",
-            fix="replay both on the same cases, or compare with --allow",
-        )
+        raise _not_comparable(baseline, candidate, differing)
+    return _compared(cases, (baseline, candidate), seed, dimensions, differing)
+
+
+def _compared(
+    cases: Sequence[CaseRows],
+    names: tuple[str, str],
+    seed: int,
+    dimensions: Sequence[str],
+    differing: Sequence[str],
+) -> Comparison:
     pairs = tuple(pair_of(case, dimensions) for case in cases)
     counts, overall = counts_of(pairs), estimate(pairs)
     basis, production = _production(pairs, seed)
     flips = flips_of(cases, pairs)
     return Comparison(
-        baseline=baseline,
-        candidate=candidate,
+        baseline=names[0],
+        candidate=names[1],
         cases=pairs,
         counts=counts,
         overall=overall,
@@ -191,13 +195,15 @@ def compare_outcomes(
         live_share=_live_share(cases),
         notes=tuple(wording.notes(pairs, overall)),
         allowed_differences=tuple(differing),
-        sentence=wording.sentence(baseline, candidate, counts, overall),
+        sentence=wording.sentence(*names, counts, overall),
     )
 
 
-def slice_of(pairs: Iterable[CasePair], dimension: str, value: str) -> list[CasePair]:
-    """The pairs that belong to a slice."""
-    return [pair for pair in pairs if (dimension, value) in pair.slices]
+def _not_comparable(baseline: str, candidate: str, differing: Sequence[str]) -> UserError:
+    return UserError(
+        f"{baseline} and {candidate} were not measured on the same material: {'; '.join(differing)}",
+        fix="replay both on the same cases, or compare with --allow",
+    )
 
 
 def _slices(pairs: Sequence[CasePair], dimensions: Sequence[str]) -> tuple[Slice, ...]:

@@ -14,6 +14,12 @@ from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.outcome import OutcomeStatus
 
 Row = Mapping[str, Any]
+"""One outcome: `case_id, variant, trial, status`, and what else is known.
+
+That is `kind`, `case_status`, `weight`, slice columns (`severity`, `failure_category`, `failure_stage`, `intent`,
+`tags`), `score`, `cost_usd`, `latency_s`, `tokens` or `input_tokens` and `output_tokens`, `reasons`, `calls`, `answer`
+and digests.
+"""
 
 STATUSES: tuple[str, ...] = get_args(OutcomeStatus)
 _PLAIN = frozenset({str, int, bool, type(None), list, dict, tuple})

@@ -22,13 +22,12 @@ _TEMPORARY = ".tmp"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A cached file; `written_at` and `expires_at` are seconds since the epoch."""
+    """A cached file; `expires_at` is in seconds since the epoch."""
 
     kind: str
     key: str
     path: Path
     size: int
-    written_at: float
     expires_at: float
 
 
@@ -95,7 +94,7 @@ class Caches:
             with suppress(FileNotFoundError):
                 about = path.stat()
                 expires = about.st_mtime + self.ttl_s
-                found.append(Entry(path.parent.name, path.name, path, about.st_size, about.st_mtime, expires))
+                found.append(Entry(path.parent.name, path.name, path, about.st_size, expires))
         return found
 
     def prune(self) -> list[Entry]:

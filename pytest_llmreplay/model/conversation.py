@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from pytest_llmreplay.model.canonical import canonical_json, digest
 
-Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 Effect = Literal["read", "write"]
 
 UNAVAILABLE = "unavailable"

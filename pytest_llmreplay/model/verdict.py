@@ -73,11 +73,6 @@ class Verdict:
     usage: JudgeUsage = JudgeUsage()
     advisory: str | None = None
 
-    @property
-    def with_reference(self) -> bool:
-        """Whether a reference answer was among what the judge saw."""
-        return "reference" in self.shown
-
 
 @dataclass(frozen=True, slots=True)
 class Preference:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from pytest_llmreplay.checks import check_trajectory
+from pytest_llmreplay.model import phrases
 from pytest_llmreplay.model.canonical import canonical_arguments
 from pytest_llmreplay.model.case import Case, FailureCategory, FailureStage, Severity
 from pytest_llmreplay.model.conversation import Message
@@ -20,13 +21,7 @@ from pytest_llmreplay.promote.recorded import recorded_trajectory
 EVIDENCE = "label_evidence"
 """The key of the case's metadata that keeps why its labels were proposed."""
 
-_REFUSAL = re.compile(
-    r"(?i)\b(?:i(?:'m|’m| am)\s+(?:sorry,?\s+(?:but\s+)?)?(?:i\s+)?(?:can(?:'t|’t|not)|unable|not able)"
-    r"|i\s+can(?:'t|’t|not)\s+(?:help|assist)|as an ai\b)"
-)
-_ERROR = re.compile(r"(?i)^\s*(?:error|exception|traceback|failed|timeout)\b|\"error\"\s*:(?!\s*(?:null|\"\"|false))")
-_SAYS_ERROR = re.compile(r"(?i)\b(?:error|sorry|apolog|unable|couldn|could not|cannot|can't|fail|problem|issue)")
-
+_REFUSAL, _ERROR, _SAYS_TROUBLE = map(re.compile, (phrases.REFUSAL, phrases.ERROR, phrases.SAYS_TROUBLE))
 
 Written = Callable[[str, Case], str]
 """Given what a person wrote about a case: the same, redacted as the case was."""
@@ -141,7 +136,7 @@ def _ignored_errors(turn: tuple[Message, ...]) -> Iterator[Label]:
     for result, following in pairwise(turn):
         if result.role != "tool" or not _ERROR.search(result.content or "") or following.role != "assistant":
             continue
-        if not following.tool_calls and not _SAYS_ERROR.search(following.content or ""):
+        if not following.tool_calls and not _SAYS_TROUBLE.search(following.content or ""):
             yield Label("tool error ignored", "reliability", "tool", _cut(result.content or "", 160))
             return
 

@@ -15,11 +15,11 @@ from pytest_llmreplay.report.text import printable
 from pytest_llmreplay.session.failures import error_text, show_headline
 from pytest_llmreplay.session.interrupts import on_next_interrupt
 from pytest_llmreplay.session.items import GoldenFile, GoldenItem, case_mark, finished_trial
-from pytest_llmreplay.session.options import settings_from
+from pytest_llmreplay.session.options import settings_from, state_of
 from pytest_llmreplay.session.plan import PlannedTrial, gravity
 from pytest_llmreplay.session.ratchet import Verdicts, judge_report
 from pytest_llmreplay.session.session import ReplaySession
-from pytest_llmreplay.store.cases import is_case_file
+from pytest_llmreplay.store.cases import KeptIndex, is_case_file
 
 if TYPE_CHECKING:
     from pytest_llmreplay.providers.litellm_process import LitellmProcess
@@ -249,7 +249,7 @@ def hooks_of(config: pytest.Config) -> ReplayHooks:
 def collect_golden(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """The collector of a Parquet file, if it says that it holds golden cases, or cannot be read."""
     try:
-        if not is_case_file(path):
+        if not KeptIndex(state_of(parent.config)).holds(path) and not is_case_file(path):
             return None
     except UserError:
         # The collector meets the same error, where pytest shows it as one sentence.

@@ -14,7 +14,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmreplay.compare.wording import changed_since_accepted
 from pytest_llmreplay.config import load_environment
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.errors import NotRun, NotWritten
@@ -153,6 +152,8 @@ class Host:
 
     def compared(self) -> list[Outcome]:
         """All outcomes of the run, with those of the accepted baseline where it is the one to compare with."""
+        from pytest_llmreplay.compare.wording import changed_since_accepted
+
         outcomes = sorted(self._kept.outcomes(), key=lambda outcome: outcome.trial_id)
         compared = origins_of(map(outcome_row, outcomes)) if self._accepted else {}
         accepted, changed = as_baseline(self._accepted, compared)

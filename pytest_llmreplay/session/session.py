@@ -14,7 +14,7 @@ from pytest_llmreplay.model.variant import TracesTarget
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.session.variants import load_policy, load_variants
-from pytest_llmreplay.store.cases import BadRow, CaseEntry, golden_files, read_index
+from pytest_llmreplay.store.cases import BadRow, CaseEntry, KeptIndex, golden_files
 
 if TYPE_CHECKING:
     from pytest_llmreplay.session.engine import Engine
@@ -54,7 +54,7 @@ class ReplaySession:
             UserError: the file cannot be read.
         """
         file = self.relative(path)
-        entries = read_index(path)
+        entries = KeptIndex(self.settings.state).read(path)
         yield from (entry for entry in entries if isinstance(entry, BadRow))
         names = sorted(self.variants)
         cases = [entry for entry in entries if isinstance(entry, CaseEntry) and entry.labels.status in RUNNING_STATUSES]

@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.outcome import Outcome, outcome_row
-from pytest_llmreplay.store.case_schema import KIND_KEY, VERSION_KEY
 from pytest_llmreplay.store.outcomes import OUTCOMES_VERSION, outcome_from_record, outcome_schema, outcome_to_record
-from pytest_llmreplay.store.parquet import open_parquet, plain_rows, reading, table_of, write_tables
+from pytest_llmreplay.store.parquet import footer_of, open_of_kind, plain_rows, reading, table_of, write_tables
 
 BASELINE = b"baseline"
 ACCEPTED = "accepted"
@@ -24,16 +23,6 @@ ACCEPTED = "accepted"
 
 _INFO_KEY = b"llmreplay.baseline"
 _ROW_GROUP_ROWS = 4096
-
-
-def is_baseline_file(path: Path) -> bool:
-    """Whether the footer of a Parquet file says that it holds an accepted baseline.
-
-    Raises:
-        UserError: it cannot be read as Parquet.
-    """
-    metadata = open_parquet(path).metadata.metadata or {}
-    return bool(metadata.get(KIND_KEY) == BASELINE)
 
 
 def read_baseline(path: Path) -> tuple[dict[str, Any], list[Outcome]]:
@@ -46,17 +35,8 @@ def read_baseline(path: Path) -> tuple[dict[str, Any], list[Outcome]]:
         raise UserError(
             "nothing has been accepted yet", file=str(path), fix="run `pytest-llmreplay baseline accept` on a run first"
         )
-    file = open_parquet(path)
-    metadata: Mapping[bytes, bytes] = file.metadata.metadata or {}
-    if metadata.get(KIND_KEY) != BASELINE:
-        raise UserError("holds no accepted baseline", file=str(path))
-    version = metadata.get(VERSION_KEY, b"1").decode("ascii", "replace")
-    if not version.isdigit() or int(version) > OUTCOMES_VERSION:
-        raise UserError(
-            f"was written with outcome schema {version}; this program knows {OUTCOMES_VERSION}",
-            file=str(path),
-            fix="upgrade pytest-llmreplay to read it",
-        )
+    file = open_of_kind(path, BASELINE, holds="accepted baseline", schema="outcome", version=OUTCOMES_VERSION)
+    metadata: Mapping[bytes, bytes] = file.metadata.metadata
     with reading(path):
         rows = plain_rows(file.read(use_threads=False))
         info = json.loads(metadata.get(_INFO_KEY, b"{}"))
@@ -87,12 +67,8 @@ def write_baseline(path: Path, outcomes: Iterable[Outcome], info: Mapping[str, A
     kept = [o for o in earlier if o.case_id not in cases and (o.variant_digest, o.environment_digest) in origin]
     records = [outcome_to_record(outcome) for outcome in (*kept, *accepted)]
     rows = [{**record, "diagnostics": list(record["diagnostics"].items())} for record in records]
-    footer = {
-        KIND_KEY: BASELINE,
-        VERSION_KEY: str(OUTCOMES_VERSION).encode(),
-        _INFO_KEY: json.dumps(dict(info), default=str).encode(),
-    }
-    schema = outcome_schema().with_metadata(footer)
+    about = json.dumps(dict(info), default=str).encode()
+    schema = outcome_schema().with_metadata({**footer_of(BASELINE, OUTCOMES_VERSION), _INFO_KEY: about})
     write_tables(path, [table_of(rows, schema)], schema, group_rows=_ROW_GROUP_ROWS)
     return len(rows)
 

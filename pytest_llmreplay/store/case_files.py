@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pytest_llmreplay.model.case import SCHEMA_VERSION
 from pytest_llmreplay.model.errors import UserError
-from pytest_llmreplay.store.case_schema import CASES, KIND_KEY, VERSION_KEY
-from pytest_llmreplay.store.parquet import footer, open_parquet
+from pytest_llmreplay.store.case_schema import CASES
+from pytest_llmreplay.store.parquet import KIND_KEY, footer, open_of_kind
 
 _REQUIRED = ("case_id", "suite", "kind", "status", "messages", "turn")
 
@@ -50,17 +50,7 @@ def open_cases(path: Path) -> Any:
     Raises:
         UserError: it cannot be read, holds no cases, lacks a column, or was written by a newer version.
     """
-    file = open_parquet(path)
-    metadata: Mapping[bytes, bytes] = file.metadata.metadata or {}
-    if metadata.get(KIND_KEY) != CASES:
-        raise UserError("holds no golden cases", file=str(path))
-    version = metadata.get(VERSION_KEY, b"1").decode("ascii", "replace")
-    if not version.isdigit() or int(version) > SCHEMA_VERSION:
-        raise UserError(
-            f"was written with case schema {version}; this program knows {SCHEMA_VERSION}",
-            file=str(path),
-            fix="upgrade pytest-llmreplay to read it",
-        )
+    file = open_of_kind(path, CASES, holds="golden cases", schema="case", version=SCHEMA_VERSION)
     missing = [name for name in _REQUIRED if name not in file.schema_arrow.names]
     if missing:
         raise UserError(f"lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}", file=str(path))

@@ -1,4 +1,4 @@
-"""The Arrow schema of golden cases, and how a Parquet file says that it holds them."""
+"""The Arrow schema of golden cases."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_llmreplay.model.case import SCHEMA_VERSION
+from pytest_llmreplay.store.parquet import footer_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-KIND_KEY = b"llmreplay.kind"
-VERSION_KEY = b"llmreplay.schema_version"
 CASES = b"cases"
 
 ROW_GROUP_ROWS = 512
@@ -92,5 +91,5 @@ def case_schema() -> pa.Schema:
             ("expires_at", text),
             ("schema_version", whole),
         ],
-        metadata={KIND_KEY: CASES, VERSION_KEY: str(SCHEMA_VERSION).encode()},
+        metadata=footer_of(CASES, SCHEMA_VERSION),
     )

@@ -5,6 +5,7 @@ from pytest_llmreplay.store.case_index import BadRow, CaseEntry, CaseLabels, rea
 from pytest_llmreplay.store.case_read import BadCase, CaseFile, find_case, read_cases
 from pytest_llmreplay.store.case_schema import case_schema
 from pytest_llmreplay.store.case_write import rewrite_cases, write_cases
+from pytest_llmreplay.store.kept_index import KeptIndex
 
 __all__ = [
     "BadCase",
@@ -12,6 +13,7 @@ __all__ = [
     "CaseEntry",
     "CaseFile",
     "CaseLabels",
+    "KeptIndex",
     "case_schema",
     "find_case",
     "golden_files",

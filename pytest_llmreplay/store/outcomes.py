@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.outcome import Outcome, OutcomeStatus, Reason
 from pytest_llmreplay.model.trajectory import Divergence, ToolAnswer
-from pytest_llmreplay.store.case_schema import KIND_KEY, VERSION_KEY
-from pytest_llmreplay.store.parquet import open_parquet, plain_rows, reading, table_of, write_tables
+from pytest_llmreplay.store.draft import Draft
+from pytest_llmreplay.store.parquet import footer_of, open_of_kind, plain_rows, reading, table_of, write_tables
 from pytest_llmreplay.store.verdicts import verdict_from_record, verdict_to_record, verdict_type
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def outcome_schema() -> pa.Schema:
     }
     return pa.schema(
         [(name, special.get(name, text)) for name in _FIELDS],
-        metadata={KIND_KEY: OUTCOMES, VERSION_KEY: str(OUTCOMES_VERSION).encode()},
+        metadata=footer_of(OUTCOMES, OUTCOMES_VERSION),
     )
 
 
@@ -114,26 +114,21 @@ def trial_id_of(record: Mapping[str, Any]) -> tuple[Any, Any, Any]:
     return record.get("case_id"), record.get("variant"), record.get("trial")
 
 
-def write_outcomes(path: Path, outcomes: Iterable[Outcome]) -> None:
-    """Write outcomes to a Parquet file, atomically; of two of one trial the later one counts.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    latest = {outcome.trial_id: outcome for outcome in outcomes}
-    write_outcome_records(path, map(outcome_to_record, latest.values()))
-
-
 def write_outcome_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """`write_outcomes` for records, of which each trial has one; they are taken a batch at a time.
+    """Write outcomes to a Parquet file, atomically: one record a trial; they are taken a batch at a time.
 
     Raises:
         UserError: the file cannot be written.
     """
-    rows = ({**record, "diagnostics": list((record.get("diagnostics") or {}).items())} for record in records)
+    rows = map(_row, records)
     batches = iter(lambda: list(islice(rows, _BATCH_ROWS)), [])
     tables = (table_of(batch, outcome_schema()) for batch in batches)
     write_tables(path, tables, outcome_schema(), group_rows=_ROW_GROUP_ROWS)
+
+
+def outcomes_draft(folder: Path) -> Draft:
+    """What `write_outcome_records` would write, while records come."""
+    return Draft(folder, outcome_schema, _row, batch_rows=_BATCH_ROWS, group_rows=_ROW_GROUP_ROWS)
 
 
 def read_outcomes(path: Path) -> list[Outcome]:
@@ -161,22 +156,16 @@ def read_outcome_records(path: Path, columns: Collection[str] | None = None) -> 
     """
     import pyarrow as pa
 
-    file = open_parquet(path)
-    metadata = file.metadata.metadata or {}
-    if metadata.get(KIND_KEY) != OUTCOMES:
-        raise UserError("holds no outcomes", file=str(path))
-    version = metadata.get(VERSION_KEY, b"1").decode("ascii", "replace")
-    if not version.isdigit() or int(version) > OUTCOMES_VERSION:
-        raise UserError(
-            f"was written with outcome schema {version}; this program knows {OUTCOMES_VERSION}",
-            file=str(path),
-            fix="upgrade pytest-llmreplay to read it",
-        )
+    file = open_of_kind(path, OUTCOMES, holds="outcomes", schema="outcome", version=OUTCOMES_VERSION)
     wanted = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
     with reading(path):
         for batch in file.iter_batches(_BATCH_ROWS, columns=wanted, use_threads=False):
             for row in plain_rows(pa.Table.from_batches([batch])):
                 yield {**row, "diagnostics": dict(row.get("diagnostics") or ())}
+
+
+def _row(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {**record, "diagnostics": list((record.get("diagnostics") or {}).items())}
 
 
 def _plain(noun: Any) -> dict[str, Any]:

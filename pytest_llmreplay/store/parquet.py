@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.store.atomic import reason_of, write_atomically
@@ -13,6 +13,9 @@ from pytest_llmreplay.store.utf8 import MARK, restored, storable
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+KIND_KEY = b"llmreplay.kind"
+VERSION_KEY = b"llmreplay.schema_version"
 
 
 @contextmanager
@@ -70,6 +73,38 @@ def table_of(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     return table
 
 
+def footer_of(kind: bytes, version: int) -> dict[bytes, bytes]:
+    """What the footer of a file of this kind says, by which `open_of_kind` knows it."""
+    return {KIND_KEY: kind, VERSION_KEY: str(version).encode()}
+
+
+def open_of_kind(path: Path, kind: bytes, *, holds: str, schema: str, version: int) -> Any:
+    """The `pyarrow.parquet.ParquetFile` of a file whose footer says that it is of this kind.
+
+    Args:
+        path: the file.
+        kind: what the footer has to say.
+        holds: the kind in words.
+        schema: the name of its schema.
+        version: the latest version of the schema that is known.
+
+    Raises:
+        UserError: the file cannot be read, is of another kind, or was written by a newer version.
+    """
+    file = open_parquet(path)
+    metadata: Mapping[bytes, bytes] = file.metadata.metadata or {}
+    if metadata.get(KIND_KEY) != kind:
+        raise UserError(f"holds no {holds}", file=str(path))
+    written = metadata.get(VERSION_KEY, b"1").decode("ascii", "replace")
+    if not written.isdigit() or int(written) > version:
+        raise UserError(
+            f"was written with {schema} schema {written}; this program knows {version}",
+            file=str(path),
+            fix="upgrade pytest-llmreplay to read it",
+        )
+    return file
+
+
 def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
     """The rows of a table as plain data, as they were given to `table_of`."""
     rows: list[dict[str, Any]] = table.to_pylist()
@@ -83,38 +118,66 @@ def release_unused() -> None:
     pa.default_memory_pool().release_unused()
 
 
+class GroupWriter:
+    """Writes tables of one schema as row groups of exactly so many rows, the last one excepted.
+
+    Args:
+        where: a path, or a file that is open for writing.
+        schema: of the tables; its metadata becomes that of the footer.
+        group_rows: rows of a row group; as many are held in memory.
+    """
+
+    def __init__(self, where: Path | BinaryIO, schema: pa.Schema, *, group_rows: int) -> None:
+        import pyarrow.parquet as pq
+
+        # Statistics would be most of the footer of a file with many row groups, and nothing here uses them.
+        self._writer = pq.ParquetWriter(where, schema, compression="zstd", write_statistics=False)
+        self._group_rows = group_rows
+        self._waiting: list[pa.Table] = []
+
+    def add(self, table: pa.Table) -> None:
+        """Write what makes whole row groups, and hold the rest."""
+        import pyarrow as pa
+
+        self._waiting.append(table)
+        count = sum(part.num_rows for part in self._waiting)
+        if count < self._group_rows:
+            return
+        joined = pa.concat_tables(self._waiting)
+        full = count - count % self._group_rows
+        self._writer.write_table(joined.slice(0, full), row_group_size=self._group_rows)
+        self._waiting = [joined.slice(full)] if count > full else []
+
+    def close(self, *, whole: bool = True) -> None:
+        """Write what is held, and the footer; a file that is not to be `whole` only ends."""
+        import pyarrow as pa
+
+        try:
+            if whole and any(part.num_rows for part in self._waiting):
+                self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=self._group_rows)
+        finally:
+            self._waiting = []
+            self._writer.close()
+
+
 def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema, *, group_rows: int) -> None:
     """Write tables of one schema to one Parquet file, atomically, with row groups of at most `group_rows` rows.
 
     Raises:
         UserError: the file cannot be written.
     """
-    import pyarrow.parquet as pq
 
     def write(temporary: Path) -> None:
-        # Statistics would be most of the footer of a file with many row groups, and nothing here uses them.
-        with pq.ParquetWriter(temporary, schema, compression="zstd", write_statistics=False) as writer:
-            for table in regrouped(tables, group_rows):
-                writer.write_table(table, row_group_size=group_rows)
+        writer = GroupWriter(temporary, schema, group_rows=group_rows)
+        try:
+            for table in tables:
+                writer.add(table)
+        except BaseException:
+            writer.close(whole=False)
+            raise
+        writer.close()
 
     write_atomically(path, write)
-
-
-def regrouped(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """The same rows in tables of exactly `rows` rows, the last one excepted; one table at a time is held."""
-    import pyarrow as pa
-
-    waiting: list[pa.Table] = []
-    for table in tables:
-        waiting.append(table)
-        count = sum(part.num_rows for part in waiting)
-        if count >= rows:
-            joined = pa.concat_tables(waiting)
-            full = count - count % rows
-            yield from (joined.slice(start, rows) for start in range(0, full, rows))
-            waiting = [joined.slice(full)] if count > full else []
-    if any(part.num_rows for part in waiting):
-        yield pa.concat_tables(waiting)
 
 
 def _holds_mark(table: pa.Table) -> bool:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_llmreplay.model.errors import UserError
-from pytest_llmreplay.store.case_schema import KIND_KEY, VERSION_KEY
-from pytest_llmreplay.store.parquet import open_parquet, plain_rows, reading, table_of, write_tables
+from pytest_llmreplay.store.draft import Draft
+from pytest_llmreplay.store.parquet import footer_of, open_of_kind, plain_rows, reading, table_of, write_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,7 +46,7 @@ def recording_schema() -> pa.Schema:
     before, after = ("key", "provider", "model"), ("recorded_at", "request", "response")
     return pa.schema(
         [*((n, text) for n in before), ("trial", pa.int64()), *((n, text) for n in after)],
-        metadata={KIND_KEY: RECORDINGS, VERSION_KEY: str(RECORDINGS_VERSION).encode()},
+        metadata=footer_of(RECORDINGS, RECORDINGS_VERSION),
     )
 
 
@@ -56,17 +56,7 @@ def open_recordings(path: Path) -> Any:
     Raises:
         UserError: it cannot be read, holds something else, or was written by a newer version.
     """
-    file = open_parquet(path)
-    metadata = file.metadata.metadata or {}
-    if metadata.get(KIND_KEY) != RECORDINGS:
-        raise UserError("holds no recordings", file=str(path))
-    version = metadata.get(VERSION_KEY, b"1").decode("ascii", "replace")
-    if not version.isdigit() or int(version) > RECORDINGS_VERSION:
-        raise UserError(
-            f"was written with recording schema {version}; this program knows {RECORDINGS_VERSION}",
-            file=str(path),
-            fix="upgrade pytest-llmreplay to read it",
-        )
+    file = open_of_kind(path, RECORDINGS, holds="recordings", schema="recording", version=RECORDINGS_VERSION)
     missing = [name for name in recording_schema().names if name not in file.schema_arrow.names]
     if missing:
         raise UserError(f"lacks the columns {', '.join(missing)}", file=str(path))
@@ -92,10 +82,15 @@ def write_recordings(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    rows = ({**r, "request": _json(r["request"]), "response": _json(r["response"])} for r in records)
+    rows = map(_row, records)
     batches = iter(lambda: list(islice(rows, ROW_GROUP_ROWS)), [])
     tables = (table_of(batch, recording_schema()) for batch in batches)
     write_tables(path, tables, recording_schema(), group_rows=ROW_GROUP_ROWS)
+
+
+def recordings_draft(folder: Path) -> Draft:
+    """What `write_recordings` would write, while recordings come."""
+    return Draft(folder, recording_schema, _row, batch_rows=ROW_GROUP_ROWS, group_rows=ROW_GROUP_ROWS)
 
 
 class _OpenPart:
@@ -174,6 +169,10 @@ class PartReader:
 def as_record(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row in the form of the journal, with request and response as data."""
     return {**row, "request": json.loads(row["request"]), "response": json.loads(row["response"])}
+
+
+def _row(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {**record, "request": _json(record["request"]), "response": _json(record["response"])}
 
 
 def _json(value: Any) -> str:

@@ -9,16 +9,24 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.providers.credentials import clean_text
 from pytest_llmreplay.store.atomic import writing
+from pytest_llmreplay.store.draft import Draft
 from pytest_llmreplay.store.journal import Journal, JournalInUse, record_at, sound_records
 from pytest_llmreplay.store.key_places import KeyPlaces
 from pytest_llmreplay.store.locks import folder_lock
 from pytest_llmreplay.store.nearest import NearestIndex
-from pytest_llmreplay.store.recording_files import PartReader, RecordingEntry, as_record, read_columns, write_recordings
+from pytest_llmreplay.store.recording_files import (
+    PartReader,
+    RecordingEntry,
+    as_record,
+    read_columns,
+    recordings_draft,
+    write_recordings,
+)
 from pytest_llmreplay.store.secrets import without_secret_entries, without_secrets
 from pytest_llmreplay.store.state import ensure_state, new_id, notice_on_stderr
 
@@ -29,6 +37,13 @@ _T = TypeVar("_T")
 _ROW_BITS = 40
 _ROW_MASK = (1 << _ROW_BITS) - 1
 _ALL_COLUMNS = (*RecordingEntry._fields[:-1], "request", "response")
+
+
+class _Own(NamedTuple):
+    """The journal of this process, and what becomes its part file."""
+
+    journal: Journal
+    draft: Draft
 
 
 class RecordingStore:
@@ -63,7 +78,7 @@ class RecordingStore:
         self._index: KeyPlaces | None = None
         self._had_any: bool | None = None
         self._nearest: NearestIndex | None = None
-        self._journal: Journal | None = None
+        self._own: _Own | None = None
         self._journal_source = -1
 
     @property
@@ -117,8 +132,12 @@ class RecordingStore:
         }
         with self._lock:
             places, _ = self._looking_again(self._places), self.had_any
-            offset = self._own_journal().append(record)
+            own = self._opened()
+            before, offset = places.get(key), own.journal.append(record)
             places[key] = self._journal_source << _ROW_BITS | offset
+            if before is not None and before >> _ROW_BITS == self._journal_source:
+                own.draft.end()
+            own.draft.add([record])
 
     def nearest(self, request: Mapping[str, Any]) -> str | None:
         """In a few words: the recording most like this request, and what differs; None when there is none.
@@ -180,36 +199,43 @@ class RecordingStore:
             UserError: the part file cannot be written; the journal stays.
         """
         with self._lock:
-            journal, self._journal = self._journal, None
+            own, self._own = self._own, None
             self._forget()
-            if journal is not None:
-                self._seal(journal)
+            if own is not None:
+                self._seal(*own)
 
     def _describe_nearest(self, request: Mapping[str, Any]) -> str | None:
         if self._nearest is None:
             self._nearest = NearestIndex(self._placed_records())
         return self._nearest.describe(request, self._record)
 
-    def _seal(self, journal: Journal) -> None:
+    def _seal(self, journal: Journal, draft: Draft | None = None) -> None:
         try:
-            with journal.path.open("rb") as file:
-                latest = {r["key"]: offset for offset, r in sound_records(file, journal.path, self._on_notice)}
-                if latest:
-                    records = filter(None, (record_at(file.fileno(), offset) for offset in latest.values()))
-                    write_recordings(journal.path.with_suffix(PART), records)
+            part = journal.path.with_suffix(PART)
+            if draft is None or not draft.finish(part):
+                self._write_part(journal.path, part)
             with writing(journal.path):
                 journal.path.unlink()
         finally:
             journal.close()
+            if draft is not None:
+                draft.close()
 
-    def _own_journal(self) -> Journal:
-        if self._journal is None:
+    def _write_part(self, journal: Path, part: Path) -> None:
+        with journal.open("rb") as file:
+            latest = {r["key"]: offset for offset, r in sound_records(file, journal, self._on_notice)}
+            if latest:
+                write_recordings(part, filter(None, (record_at(file.fileno(), offset) for offset in latest.values())))
+
+    def _opened(self) -> _Own:
+        if self._own is None:
             folder = ensure_state(self.folder.parent, self.folder.name)
             newest = max((path.name for path in self._own_files(PART, JOURNAL)), default=None)
             with writing(folder), folder_lock(folder):
-                self._journal = Journal(folder / f"{new_id(self._now(), newest)}{JOURNAL}")
-            self._journal_source = self._add_source(os.open(self._journal.path, os.O_RDONLY))
-        return self._journal
+                journal = Journal(folder / f"{new_id(self._now(), newest)}{JOURNAL}")
+            self._own = _Own(journal, recordings_draft(folder))
+            self._journal_source = self._add_source(os.open(journal.path, os.O_RDONLY))
+        return self._own
 
     def _places(self) -> KeyPlaces:
         if self._index is None:
@@ -239,7 +265,7 @@ class RecordingStore:
         yield from ((row["key"], number) for number, row in enumerate(rows, start=place))
 
     def _keys_of_journal(self, path: Path) -> Iterator[tuple[str, int]]:
-        own = self._journal is not None and path == self._journal.path
+        own = self._own is not None and path == self._own.journal.path
         try:
             descriptor = os.open(path, os.O_RDONLY)
         except FileNotFoundError:

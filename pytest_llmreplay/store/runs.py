@@ -21,6 +21,7 @@ from pytest_llmreplay.store.outcomes import (
     NEEDED,
     outcome_from_record,
     outcome_to_record,
+    outcomes_draft,
     read_outcome_records,
     trial_id_of,
     write_outcome_records,
@@ -49,6 +50,9 @@ class Run:
         self._journal = journal
         self._on_notice = on_notice
         self._is_new = is_new
+        self._draft = outcomes_draft(folder)
+        if not is_new:
+            self._draft.end()  # earlier records may count, too
         self._places = array("Q")  # in the order in which trials came
         # By variant and trial, then by case, since a tuple for each trial would take half as much memory again.
         self._numbers: defaultdict[tuple[str, int], dict[str, int]] = defaultdict(dict)
@@ -77,9 +81,11 @@ class Run:
         Raises:
             UserError: the disk is full or failed.
         """
-        places = self._journal.append_all(map(outcome_to_record, outcomes))
+        records = list(map(outcome_to_record, outcomes))
+        places = self._journal.append_all(records)
         for outcome, place in zip(outcomes, places, strict=True):
             self._remember(outcome, place)
+        self._draft.add(records)
 
     def __len__(self) -> int:
         """How many trials have an outcome that was added here."""
@@ -123,21 +129,24 @@ class Run:
             UserError: a file cannot be written; the journal stays and the run is as readable as before.
         """
         info = {**self.info, **(info or {}), "sealed": True}
-        records = self._own_records() if self._is_new else _latest_records(self.folder, self._on_notice)
-        write_outcome_records(self.folder / SEALED, records)
+        if not self._draft.finish(self.folder / SEALED):
+            records = self._own_records() if self._is_new else _latest_records(self.folder, self._on_notice)
+            write_outcome_records(self.folder / SEALED, records)
         _write_info(self.folder, info)
         self.info = info
         with writing(self._journal.path):
             self._journal.path.unlink()
-        self._journal.close()
+        self.close()
 
     def close(self) -> None:
-        """Let the run go without sealing it; the next command does."""
+        """Let the run go; what is not sealed is sealed by the next command."""
+        self._draft.close()
         self._journal.close()
 
     def _remember(self, outcome: Outcome, place: int) -> None:
         number = self._numbers[outcome.variant, outcome.trial].setdefault(outcome.case_id, len(self._places))
         if number < len(self._places):
+            self._draft.end()
             self._places[number] = place
         else:
             self._places.append(place)

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from pytest_llmreplay.store.atomic import writing
 
-STATE_FOLDER = ".pytest_llmreplay"
-
 _ID_TIME = "%Y%m%dT%H%M%S.%fZ"
 
 

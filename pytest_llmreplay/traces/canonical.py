@@ -7,8 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmreplay.model.conversation import Conversation, Message, Step, Tool
+from pytest_llmreplay.traces.json_value import without_surrogates
 from pytest_llmreplay.traces.jsonable import dump, jsonable
-from pytest_llmreplay.traces.records import without_surrogates
 from pytest_llmreplay.traces.rows import CANONICAL_COLUMNS
 
 if TYPE_CHECKING:

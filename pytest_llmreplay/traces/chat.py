@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_llmreplay.model.conversation import Message, Tool
+from pytest_llmreplay.traces.json_value import parse
 from pytest_llmreplay.traces.jsonable import dump
-from pytest_llmreplay.traces.records import parse
 
 
 def messages_of(value: Any) -> tuple[Message, ...]:

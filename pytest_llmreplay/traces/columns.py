@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmreplay.model.conversation import Conversation
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.traces.chat import decoded
+from pytest_llmreplay.traces.json_value import parse
 from pytest_llmreplay.traces.jsonable import as_text
 from pytest_llmreplay.traces.plain import (
     Row,
@@ -24,7 +25,7 @@ from pytest_llmreplay.traces.plain import (
 )
 from pytest_llmreplay.traces.query import Expression, select
 from pytest_llmreplay.traces.reading import UnreadableError
-from pytest_llmreplay.traces.records import parse, read_records
+from pytest_llmreplay.traces.records import read_records
 from pytest_llmreplay.traces.rows import CANONICAL_COLUMNS, ID_COLUMNS, id_of
 from pytest_llmreplay.traces.sources import Source
 from pytest_llmreplay.traces.spool import Spool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_llmreplay.traces.records import parse
+from pytest_llmreplay.traces.json_value import parse
 
 MAX_LIST = 100_000
 

@@ -10,14 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from pytest_llmreplay.traces.json_value import MAX_RECORD_BYTES, parse, safe
 from pytest_llmreplay.traces.reading import UnreadableError
 from pytest_llmreplay.traces.sources import Source
-
-MAX_RECORD_BYTES = 128 << 20
-"""A record longer than this is reported and skipped, so that memory stays bounded."""
-
-MAX_DEPTH = 150
-"""JSON nested more deeply is refused: what reads it is recursive."""
 
 _CHUNK = 1 << 20
 _SNIFFED_LINES = 20
@@ -57,63 +52,6 @@ def read_records(source: Source, *, whole_list: Callable[[Any], bool] = lambda _
                     yield from _stream(text, whole_list)
     except OSError as error:
         raise UnreadableError(f"reading stopped: {error}") from error
-
-
-def parse(text: bytes | str) -> Any:
-    """One JSON value; NaN and infinities become null, and half a surrogate pair becomes U+FFFD.
-
-    Raises:
-        ValueError: it is not JSON, or nested too deeply.
-    """
-    try:
-        value = json.loads(text, parse_constant=lambda _: None)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8 (byte {error.start})") from error
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON ({error.msg} at character {error.pos + 1})") from error
-    except RecursionError as error:
-        raise ValueError("JSON nested too deeply") from error
-    return _safe(value, text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
-
-
-def _safe(value: Any, text: str) -> Any:
-    """The value of this text, if it is not nested too deeply, without half surrogate pairs.
-
-    Raises:
-        ValueError: it is nested too deeply.
-    """
-    brackets = _NO_BRACKETS.sub("", text)
-    for _ in range(MAX_DEPTH):
-        brackets, before = brackets.replace("[]", "").replace("{}", ""), len(brackets)
-        if len(brackets) in (0, before):
-            break
-    if len(brackets) > MAX_DEPTH and _depth(value) > MAX_DEPTH:
-        raise ValueError("JSON nested too deeply")
-    return without_surrogates(value) if "\\ud" in text.lower() else value
-
-
-_NO_BRACKETS = re.compile(r"[^\[\]{}]+")
-
-
-def _depth(value: Any) -> int:
-    """How deeply a value is nested, counted without recursion, no further than is of interest."""
-    level, depth = [value], 0
-    while level and depth <= MAX_DEPTH:
-        inner = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, (dict, list))]
-        level = [item for items in inner for item in items]
-        depth += 1
-    return depth
-
-
-def without_surrogates(value: Any) -> Any:
-    """The value with every half of a surrogate pair, which no UTF-8 file can hold, replaced by U+FFFD."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
-    return value
 
 
 def _has_lines(stream: BinaryIO) -> bool:
@@ -242,7 +180,7 @@ class _Text:
             else:
                 if end < len(self._text) or self.ended:
                     taken, self._at = self._text[self._at : end], end
-                    return _safe(value, taken), len(taken)
+                    return safe(value, taken), len(taken)
             if self.ended:
                 raise ValueError(reason)
             if len(self._text) - self._at > MAX_RECORD_BYTES:

@@ -166,6 +166,21 @@ def told(span: Span) -> Span:
     )
 
 
+def whole_conversation(format_name: str, place: Place, messages: tuple[Message, ...], **known: Any) -> Span:
+    """The record of a whole conversation, whose last message answers when it is the assistant's."""
+    answered = bool(messages) and messages[-1].role == "assistant"
+    return Span(
+        format=format_name,
+        place=place,
+        span_id=f"{place.file}#{place.record}",
+        kind="llm",
+        messages=messages[:-1] if answered else messages,
+        output=messages[-1:] if answered else None,
+        whole=True,
+        **known,
+    )
+
+
 def time_of(span: Span) -> float | None:
     """When the span began, or the first that is known of it."""
     times = (span.started, *(event.time for event in span.events), span.ended)

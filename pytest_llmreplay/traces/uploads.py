@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pytest_llmreplay.traces.json_value import MAX_RECORD_BYTES, parse
 from pytest_llmreplay.traces.loose import loosened
-from pytest_llmreplay.traces.records import MAX_RECORD_BYTES, parse
 from pytest_llmreplay.traces.spans import Place
 
 _REMOTE = ("s3://", "gs://", "gcs://")

@@ -21,8 +21,8 @@ from typing import IO, Any
 
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.traces import fields
+from pytest_llmreplay.traces.json_value import MAX_RECORD_BYTES, parse
 from pytest_llmreplay.traces.jsonable import as_float
-from pytest_llmreplay.traces.records import MAX_RECORD_BYTES, parse
 
 _SECONDS = 30.0
 _PAGES = 100

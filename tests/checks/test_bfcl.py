@@ -7,16 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bfcl_agreement import (
-    CACHE,
-    ask_official,
-    ask_ours,
-    candidates_of,
-    classified,
-    expectation_of,
-    read_cases,
-    tools_of,
-)
+from benchmarks.bfcl_agreement import CACHE, ask_official, ask_ours, classified
+from benchmarks.bfcl_candidates import candidates_of
+from benchmarks.bfcl_cases import expectation_of, read_cases, tools_of
 from pytest_llmreplay.checks import match_calls
 from tests.checks.build import codes, made, tool, wants
 from tests.shared_data import shared

@@ -57,6 +57,20 @@ def program_in(tmp_path, tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture
+def editor(program_in, monkeypatch):
+    """An editor that replaces one text by another."""
+
+    def set_up(old, new):
+        script = program_in.root / "editor.sh"
+        script.write_text(f"#!/bin/sh\nsed -i 's/{old}/{new}/' \"$1\"\n")
+        script.chmod(0o700)
+        monkeypatch.setenv("EDITOR", str(script))
+        monkeypatch.delenv("VISUAL", raising=False)
+
+    return set_up
+
+
+@pytest.fixture
 def replayed(program_in):
     """The project that `init` writes, replayed on its two variants."""
     program_in("init")

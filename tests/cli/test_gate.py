@@ -139,10 +139,11 @@ def test_the_shipped_policy_holds_for_a_healthy_candidate_and_stops_a_broken_one
     from pathlib import Path
 
     policy = Path(__file__).parents[2] / "configs" / "gate.yaml"
-    gated("gate", jsonl(gated.root, GOOD), "--policy", str(policy))
-    gated("gate", jsonl(gated.root, BAD), "--policy", str(policy), code=1)
+    assert gated("gate", jsonl(gated.root, GOOD), "--policy", str(policy)).stdout.startswith("GATE: PASS")
+    assert gated("gate", jsonl(gated.root, BAD), "--policy", str(policy), code=1).stdout.startswith("GATE: REGRESSION")
 
 
 def test_without_kinds_what_the_baseline_passed_must_pass(gated):
-    gated("gate", jsonl(gated.root, many(both_pass=10, regressed=1)), code=1)
-    gated("gate", jsonl(gated.root, many(both_pass=10, both_fail=1)))
+    broken = gated("gate", jsonl(gated.root, many(both_pass=10, regressed=1)), code=1).stdout
+    assert broken.startswith("GATE: REGRESSION")
+    assert gated("gate", jsonl(gated.root, many(both_pass=10, both_fail=1))).stdout.startswith("GATE: PASS")

@@ -44,20 +44,6 @@ def cases(program_in):
     return write
 
 
-@pytest.fixture
-def editor(program_in, monkeypatch):
-    """An editor that replaces one text by another."""
-
-    def set_up(old, new):
-        script = program_in.root / "editor.sh"
-        script.write_text(f"#!/bin/sh\nsed -i 's/{old}/{new}/' \"$1\"\n")
-        script.chmod(0o700)
-        monkeypatch.setenv("EDITOR", str(script))
-        monkeypatch.delenv("VISUAL", raising=False)
-
-    return set_up
-
-
 def other(case_id, **changes):
     return replace(CASE, case_id=case_id, **changes)
 

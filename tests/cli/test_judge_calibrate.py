@@ -179,7 +179,9 @@ def test_a_floor_is_a_check(program_in, tmp_path, floor, code):
 def test_a_judge_above_the_floor_ends_well(program_in, tmp_path):
     many = [(f"{item}{i}", label) for i in range(10) for item, label in LABELS]
     names = [written(tmp_path / "l.csv", labels(many)), "--verdicts", written(tmp_path / "v.csv", verdicts(many))]
-    program_in("judge", "calibrate", *names, "--min-kappa", "0.8")
+    said = program_in("judge", "calibrate", *names, "--min-kappa", "0.8").output
+    assert " 0.82 to 1.00 " in said
+    assert "below the floor" not in said
 
 
 @pytest.mark.parametrize(

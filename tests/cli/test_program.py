@@ -74,9 +74,17 @@ def test_golden_stub_adds_a_result_that_production_never_gave(program_in, promot
     assert second == promoted[1]
 
 
-@pytest.mark.parametrize("stub", ["order", "=1", "order={not json"])
-def test_golden_stub_refuses_what_is_no_result(program_in, promoted, stub):
-    program_in.mistake("golden", "stub", promoted[0].case_id, stub)
+@pytest.mark.parametrize(
+    ("stub", "sentence"),
+    [
+        ("order", "must be TOOL=JSON (found 'order')"),
+        ("=1", "must be TOOL=JSON (found '=1')"),
+        ("order={not json", "the result is not JSON"),
+    ],
+)
+def test_golden_stub_refuses_what_is_no_result(program_in, promoted, stub, sentence):
+    assert sentence in program_in.mistake("golden", "stub", promoted[0].case_id, stub)
+    assert tuple(read_cases(program_in.root / "golden/a.parquet")) == tuple(promoted)
 
 
 def test_validate_reports_every_problem_at_once(program_in, promoted):

@@ -70,7 +70,7 @@ def test_storing_personal_data_takes_a_reason_that_stays_with_the_case(program_i
 def test_a_possible_name_stops_the_case_where_nobody_can_be_asked(program_in, log):
     log(conversation("t-1", "is Zoltanka there?"), conversation("t-2"))
     result = program_in("promote", "log.jsonl", "--out", "golden/a.parquet", code=1)
-    assert "t-1: one word of its text may be names" in result.stderr
+    assert "t-1: one word of the text may be a name" in result.stderr
     assert "Zoltanka" not in result.stderr
     assert "1 case written" in result.output
 
@@ -334,7 +334,7 @@ def test_what_a_person_writes_about_a_case_is_redacted_as_the_case_is(program_in
     assert case.tags[0].startswith("[NAME_")
     log(conversation("t-2"))
     options = ("promote", "log.jsonl", "--summary", "Zoltanka complained", "--out", "golden/b.parquet")
-    assert "t-2: one word of its text may be names" in program_in(*options, code=1).stderr
+    assert "t-2: one word of the text may be a name" in program_in(*options, code=1).stderr
 
 
 def test_a_dry_run_shows_the_case_and_writes_nothing(program_in, log):

@@ -49,7 +49,7 @@ def test_what_is_suggested_is_redacted_and_stopped_as_all_else(suggested, log):
     log(conversation("t-1", "is Zoltanka there? zoltan@example.org"), conversation("t-2", "mail me: a.b@example.org"))
     write_suggestions(suggested.root / "s.parquet", [replace(INCIDENT, intent="a.b@example.org"), CONTROL])
     result = suggested("promote", "log.jsonl", "--ids", "s.parquet", "--out", "golden/a.parquet", code=1)
-    assert "t-1: one word of its text may be names" in result.stderr
+    assert "t-1: one word of the text may be a name" in result.stderr
     [case] = read_cases(suggested.root / "golden/a.parquet")
     assert case.kind == "control"
     assert "[EMAIL_" in case.messages[0].content

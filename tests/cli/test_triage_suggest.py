@@ -117,7 +117,7 @@ def test_promote_stops_at_possible_names_where_nobody_can_be_asked(program_in):
     write_conversations(program_in.root / "logs.parquet", talks)
     arguments = ("triage", "logs.parquet", "--suggest", "2", "--promote", "--suite", "found")
     result = program_in(*arguments, code=1)
-    assert "named-1: one word of its text may be names" in result.stderr
+    assert "named-1: one word of the text may be a name" in result.stderr
     [file] = (program_in.root / "golden" / "found").glob("*.parquet")
     assert [case.provenance.trace_id for case in read_cases(file)] == ["named-2"]
 

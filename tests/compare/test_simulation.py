@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from benchmarks import simulation
+from benchmarks import enumeration, simulation
 
 
 def test_coverage_false_alarms_and_power_are_in_the_ranges_that_the_documentation_promises():
@@ -19,8 +19,8 @@ def test_the_enumeration_would_notice_an_interval_that_does_not_hold(monkeypatch
         half = 1.96 * math.sqrt((gains + losses) / cases - difference**2) / math.sqrt(cases)
         return difference - half, difference + half
 
-    monkeypatch.setattr(simulation, "interval_of", wald)
-    rare = [f for f in simulation.enumerated((20,), (0.9,)) if f.figure == "coverage, rare breaks"]
+    monkeypatch.setattr(enumeration, "interval_of", wald)
+    rare = [f for f in enumeration.enumerated((20,), (0.9,)) if f.figure == "coverage, rare breaks"]
     assert min(finding.value for finding in rare) < 0.6
     assert not all(finding.holds for finding in rare)
 

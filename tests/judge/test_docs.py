@@ -1,6 +1,7 @@
 """What docs/judge.md shows is what the program takes and says."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import jsonschema
@@ -8,7 +9,8 @@ import pytest
 import yaml
 
 from pytest_llmreplay.cli.judge import judge
-from pytest_llmreplay.config import load_judge, load_rubric
+from pytest_llmreplay.config import load_expectations, load_judge, load_rubric
+from pytest_llmreplay.config.gate import load_gate
 from pytest_llmreplay.config.schemas import json_schema
 from pytest_llmreplay.judge.agreement import Figures
 from pytest_llmreplay.judge.labelled import mode_of
@@ -27,12 +29,18 @@ def blocks(language):
 @pytest.mark.parametrize("block", blocks("yaml"))
 def test_every_file_fits_its_schema_and_loads(block, tmp_path):
     data = yaml.safe_load(block)
-    jsonschema.validate(data, json_schema(data["kind"]))
-    path = tmp_path / "file.yaml"
+    assert list(jsonschema.Draft202012Validator(json_schema(data["kind"])).iter_errors(data)) == []
+    path, rubric = tmp_path / "file.yaml", tmp_path / "configs" / "rubrics" / "support.yaml"
     path.write_text(block, encoding="utf-8")
-    load = {"rubric": load_rubric, "judge": load_judge}.get(data["kind"])
-    if load is not None:
-        load(path)
+    rubric.parent.mkdir(parents=True)
+    rubric.write_text(blocks("yaml")[0], encoding="utf-8")
+    loaders = {
+        "rubric": load_rubric,
+        "judge": load_judge,
+        "gate": load_gate,
+        "expectations": partial(load_expectations, root=tmp_path),
+    }
+    assert loaders[data["kind"]](path)
 
 
 def test_the_example_says_what_is_shown(tmp_path, monkeypatch):

@@ -32,7 +32,7 @@ def test_a_verdict_says_what_was_decided_on_which_evidence():
     assert (decision.criterion, decision.passed) == ("polite", True)
     assert [(quote.text, quote.found) for quote in decision.quotes] == [("dear customer", True)]
     assert (found.usage.calls, found.usage.input_tokens, found.usage.cost_usd) == (1, 10, 0.01)
-    assert found.with_reference
+    assert "reference" in found.shown
     (request,) = provider.requests
     assert request.params["temperature"] == 0
     assert request.params["seed"] == 1

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_llmreplay.mine.signals import Signal, scan, words
 from pytest_llmreplay.mine.signals.repeats import STOP_WORDS
+from pytest_llmreplay.model import phrases
 from pytest_llmreplay.model.conversation import Conversation, Message, Step
 from pytest_llmreplay.traces import CANONICAL_COLUMNS, canonical_conversation
 from tests.mine.conftest import ORDER, bot, result, talk, user
@@ -66,7 +67,7 @@ def odd_conversations(count: int) -> Iterator[Conversation]:
 
 
 def _error(message: Message) -> bool:
-    return message.role in ("tool", "function") and bool(re.search(words.ERROR, message.content or ""))
+    return message.role in ("tool", "function") and bool(re.search(phrases.ERROR, message.content or ""))
 
 
 def _ignored(conversation: Conversation, index: int) -> bool:
@@ -77,7 +78,7 @@ def _ignored(conversation: Conversation, index: int) -> bool:
         and following[0].role == "assistant"
         and not following[0].tool_calls
         and bool(following[0].content)
-        and not re.search(words.SAYS_TROUBLE, following[0].content or "")
+        and not re.search(phrases.SAYS_TROUBLE, following[0].content or "")
     )
 
 
@@ -145,7 +146,7 @@ def _says(pattern: str, *roles: str) -> Callable[[Conversation, int], bool]:
 
 def _refusal(conversation: Conversation, index: int) -> bool:
     refused = conversation.messages[index].role == "assistant" and bool(conversation.messages[index].refusal)
-    return refused or _says(words.REFUSAL, "assistant")(conversation, index)
+    return refused or _says(phrases.REFUSAL, "assistant")(conversation, index)
 
 
 DEFINITIONS: dict[str, Callable[[Conversation, int], bool]] = {

@@ -72,7 +72,9 @@ def test_survivors_are_the_mutants_that_the_expectation_lets_pass(expect, surviv
         ((call("order"), result('{"error": "timeout"}'), ANSWER), {}, "tool error ignored"),
         ((call("order", id=1), result("{}"), call("order", id=1), result("{}"), ANSWER), {}, "repeated call"),
         ((Message("assistant", " "),), {}, "empty answer"),
+        ((call("order"), result('{"success": false}'), ANSWER), {}, "tool error ignored"),
         ((Message("assistant", "I'm sorry, but I cannot help with that."),), {}, "refusal"),
+        ((Message("assistant", "Dabei kann ich Ihnen leider nicht helfen."),), {}, "refusal"),
         ((ANSWER,), {"metadata": {"feedback": {"thumb": "down"}}}, "negative feedback"),
         (
             (ANSWER,),
@@ -95,6 +97,11 @@ def test_a_schema_error_is_named():
 
 def test_a_conversation_in_which_nothing_went_wrong_gets_no_label():
     assert not list(proposals(case(call("order", id=1), result('{"error": null}'), ANSWER)))
+
+
+def test_an_error_that_the_answer_speaks_of_is_not_ignored():
+    told = Message("assistant", "Leider gab es einen Fehler, ich versuche es gleich noch einmal.")
+    assert not list(proposals(case(call("order"), result("HTTP error 503"), told)))
 
 
 def test_a_duplicate_is_the_same_words_of_the_user_up_to_the_failing_turn():

@@ -251,14 +251,15 @@ def test_a_caller_that_is_cancelled_while_it_waits_leaves_no_place_behind():
             await asyncio.sleep(0)
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
-        await asyncio.wait_for(_enter(door), 1)
+        return waiting.cancelled(), await asyncio.wait_for(_enter(door), 1)
 
-    asyncio.run(main())
+    assert asyncio.run(main()) == (True, "inside")
 
 
 async def _enter(door):
     async with door.enter():
         await asyncio.sleep(0)
+    return "inside"
 
 
 def test_refusals_halve_the_limit_once_and_answers_raise_it_again():

@@ -38,6 +38,31 @@ def start():
     return driver
 
 
+def errors(page):
+    """What the page complained of since it was last asked."""
+    return [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def serious_violations(driver, scheme, open_page):
+    """What axe finds to be serious in the page that `open_page` opens, in a colour scheme: rule, impact and places."""
+    script = axe_script()
+    driver.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
+    driver.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
+    try:
+        open_page()
+        driver.execute_script(script)
+        found = driver.execute_async_script(
+            "const done = arguments[0]; axe.run().then(found => done(found.violations.map(v =>"
+            " [v.id, v.impact, v.nodes.slice(0, 2).map(n => n.html.slice(0, 160))])))"
+        )
+    finally:
+        driver.execute_cdp_cmd("Page.setBypassCSP", {"enabled": False})
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    return [one for one in found if one[1] in ("serious", "critical")]
+
+
 def axe_script():
     """The text of axe-core: the file that `LLMREPLAY_AXE` names, or what `npm pack axe-core` left in `build/axe-core/`."""
     place = Path(os.environ.get("LLMREPLAY_AXE") or ROOT / "build" / "axe-core" / "package" / "axe.min.js")

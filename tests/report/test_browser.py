@@ -7,17 +7,10 @@ import pytest
 
 from pytest_llmreplay.report.html import HtmlReport, html_text
 from tests.compare.build import rows
-from tests.report.browser import axe_script, start
+from tests.report.browser import errors, serious_violations
 from tests.report.made import CONTROL, EVIL, compared, decided, hostile_rows
 
 CASES = 5000
-
-
-@pytest.fixture(scope="module")
-def browser():
-    driver = start()
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +89,6 @@ def search(page, words):
     before = text(page, "#count")
     page.find_element("id", "search").send_keys(words)
     wait(page, lambda: text(page, "#count") != before)
-
-
-def errors(page):
-    return [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
 
 
 def test_it_is_there_at_once_and_filters_at_once(page):
@@ -278,20 +267,8 @@ def test_it_can_be_read_on_a_phone(page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("place", ["", "#case=order-0050"])
 def test_axe_finds_nothing_serious(browser, big, place, scheme):
-    script = axe_script()
-    browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
-    browser.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    )
-    try:
+    def open_page():
         browser.get("about:blank")
         browser.get(big + place)
-        browser.execute_script(script)
-        found = browser.execute_async_script(
-            "const done = arguments[0]; axe.run().then(found => done(found.violations.map(v =>"
-            " [v.id, v.impact, v.nodes.slice(0, 2).map(n => n.html.slice(0, 160))])))"
-        )
-    finally:
-        browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": False})
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    assert [one for one in found if one[1] in ("serious", "critical")] == []
+
+    assert serious_violations(browser, scheme, open_page) == []

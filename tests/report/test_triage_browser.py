@@ -5,15 +5,8 @@ import urllib.parse
 import pytest
 
 from pytest_llmreplay.report.triage_page import triage_html
-from tests.report.browser import axe_script, start
+from tests.report.browser import errors, serious_violations
 from tests.report.made_triage import hostile, made
-
-
-@pytest.fixture(scope="module")
-def browser():
-    driver = start()
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture
@@ -27,10 +20,6 @@ def opened(browser, tmp_path):
         return browser
 
     return open_
-
-
-def errors(page):
-    return [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
 
 
 def open_ids(page):
@@ -127,19 +116,7 @@ def test_it_fits_the_window(opened, browser, width):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", [made(), hostile()], ids=["calm", "hostile"])
 def test_axe_finds_nothing_serious(browser, opened, page, scheme):
-    script = axe_script()
-    browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
-    browser.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    )
-    try:
+    def open_page():
         opened(page).execute_script("for (const d of document.querySelectorAll('details')) d.open = true;")
-        browser.execute_script(script)
-        found = browser.execute_async_script(
-            "const done = arguments[0]; axe.run().then(found => done(found.violations.map(v =>"
-            " [v.id, v.impact, v.nodes.slice(0, 2).map(n => n.html.slice(0, 160))])))"
-        )
-    finally:
-        browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": False})
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    assert [one for one in found if one[1] in ("serious", "critical")] == []
+
+    assert serious_violations(browser, scheme, open_page) == []

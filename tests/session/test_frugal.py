@@ -20,6 +20,16 @@ import sys
 def pytest_unconfigure():
     print("IMPORTED", *(name for name in ("litellm", "aiohttp") if name in sys.modules), file=sys.__stdout__)
 """
+ARROW = """
+import pathlib, sys
+from pytest_llmreplay.store import kept_index
+
+kept_index._TICK_S = -60.0
+
+def pytest_unconfigure(config):
+    name = getattr(config, "workerinput", {}).get("workerid", "main")
+    pathlib.Path(f"arrow-{name}").write_text(str("pyarrow" in sys.modules))
+"""
 LITELLM = """
 import pathlib
 
@@ -119,6 +129,19 @@ def test_litellm_is_imported_ahead_only_where_a_request_will_surely_need_it(
     result = plain_project.run("golden", "--llmreplay-max-cost", "0", "--llmreplay-wait", "0s", *arguments)
     assert not any(line.startswith("IMPORTED") and "litellm" in line for line in result.outlines)
     assert (plain_project.root / "imported").exists() == imported
+
+
+def test_arrow_is_imported_only_where_golden_files_changed_or_are_replayed(project):
+    project.golden(*CASES)
+    project.pytester.makeconftest(ARROW)
+    imported = []
+    for arguments in (["--collect-only"], ["--collect-only"], []):
+        assert project.run("golden", *arguments).ret == 0
+        told = project.root.glob("arrow-*")
+        imported.append({path.name.removeprefix("arrow-"): path.read_text() for path in told})
+    # xdist collects in its workers, but for --collect-only.
+    of_workers = {"gw0": "False", "gw1": "False"} if "-n2" in project.arguments else {}
+    assert imported == [{"main": "True"}, {"main": "False"}, {"main": "True", **of_workers}]
 
 
 def test_finished_trials_are_not_kept_in_memory(plain_project):

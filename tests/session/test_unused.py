@@ -2,6 +2,10 @@
 
 import subprocess
 import sys
+from importlib.metadata import Distribution, distribution
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 HEAVY = {
     "pyarrow", "duckdb", "litellm", "aiohttp", "pydantic", "yaml", "scipy", "numpy", "jsonschema", "jinja2", "tabulate",
@@ -37,3 +41,21 @@ def test_xdist_alone_does_not_start_an_engine(pytester):
     result = pytester.runpytest_subprocess("-n2", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=1)
     assert not (pytester.path / ".pytest_llmreplay").exists()
+
+
+def test_no_dependency_brings_a_pytest_plugin_of_its_own():
+    """Each would be loaded in every session; anyio comes with litellm."""
+    packages: dict[str, Distribution] = {}
+    add_with_needed("pytest-llmreplay", packages)
+    brought = {point.name for package in packages.values() for point in package.entry_points.select(group="pytest11")}
+
+    assert brought == {"llmreplay", "anyio"}
+
+
+def add_with_needed(name, packages):
+    """Add an installed package and all that it needs, extras left out."""
+    packages[canonicalize_name(name)] = distribution(name)
+    for needed in map(Requirement, distribution(name).requires or ()):
+        applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
+        if applies and canonicalize_name(needed.name) not in packages:
+            add_with_needed(needed.name, packages)

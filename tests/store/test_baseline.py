@@ -10,7 +10,6 @@ from pytest_llmreplay.model.verdict import Verdict
 from pytest_llmreplay.store.baseline import (
     Origin,
     as_baseline,
-    is_baseline_file,
     origins_of,
     read_baseline,
     unchanged,
@@ -49,7 +48,6 @@ def test_trouble_is_asked_again_and_answers_are_not():
 def test_it_is_no_suite(path):
     write_baseline(path, [outcome("a")], {})
     assert pq.read_metadata(path).metadata[b"llmreplay.kind"] == b"baseline"
-    assert is_baseline_file(path)
     assert not is_case_file(path)
     assert golden_files(path.parent) == []
 

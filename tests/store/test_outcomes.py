@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +15,7 @@ from pytest_llmreplay.store.outcomes import (
     outcome_schema,
     outcome_to_record,
     read_outcomes,
-    write_outcomes,
+    write_outcome_records,
 )
 
 texts = st.text(st.characters(), max_size=8) | st.sampled_from(["\ud83d", "\ufdd0", "\x00", "é"])
@@ -80,14 +79,8 @@ def test_every_field_has_a_column():
 def test_nothing_is_lost(tmp_path_factory, outcome):
     assert outcome_from_record(json.loads(json.dumps(outcome_to_record(outcome)))) == outcome
     path = tmp_path_factory.getbasetemp() / "o.parquet"
-    write_outcomes(path, [outcome])
+    write_outcome_records(path, [outcome_to_record(outcome)])
     assert read_outcomes(path) == [outcome]
-
-
-def test_the_later_outcome_of_a_trial_counts(tmp_path):
-    first, other = Outcome("c", "v1", 1, "error"), Outcome("c", "v1", 2, "failed")
-    write_outcomes(tmp_path / "o.parquet", [first, other, replace(first, status="passed")])
-    assert read_outcomes(tmp_path / "o.parquet") == [replace(first, status="passed"), other]
 
 
 def test_a_record_of_a_later_version_is_read_and_an_odd_one_refused():
@@ -103,7 +96,7 @@ def test_other_files_are_refused(tmp_path):
     pq.write_table(pa.table({"a": [1]}), path)
     with pytest.raises(UserError, match="holds no outcomes"):
         read_outcomes(path)
-    write_outcomes(path, [])
+    write_outcome_records(path, [])
     assert read_outcomes(path) == []
     table = pq.read_table(path)
     pq.write_table(table.replace_schema_metadata({**table.schema.metadata, b"llmreplay.schema_version": b"7"}), path)

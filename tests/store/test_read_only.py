@@ -50,7 +50,7 @@ def project():
     run.close()
     store = RecordingStore(root / "state" / "recordings")
     store.add("k", request={}, response={"a": 1}, provider="p")
-    store._journal.close()
+    store._own.journal.close()
     (root / "golden").mkdir()
     places = [root, *root.rglob("*")]
     for place in places:
@@ -58,7 +58,7 @@ def project():
     yield root
     for place in places:
         place.chmod(0o755)
-    store._journal = None
+    store._own = None
     store.close()
     shutil.rmtree(root)
 

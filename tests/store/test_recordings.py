@@ -260,7 +260,7 @@ def test_planted_secrets_never_reach_a_file(open_store, folder, tmp_path):
 def test_an_abandoned_journal_is_read_and_sealed_by_the_next_command(open_store, folder, notices):
     store = open_store()
     add(store, 1, 2, 3)
-    store._journal.close()
+    store._own.journal.close()
     journal = next(folder.glob("*.journal"))
     journal.write_bytes(journal.read_bytes()[:-10])
     reader = open_store()
@@ -272,7 +272,7 @@ def test_an_abandoned_journal_is_read_and_sealed_by_the_next_command(open_store,
     assert ["was torn" in notice for notice in notices] == [True]
     assert names(folder) == [".parquet"]
     assert reader.find("k2") == {"text": "hello 2"}
-    store._journal = None
+    store._own = None
 
 
 def test_a_live_journal_is_read_and_left_alone(open_store, folder):

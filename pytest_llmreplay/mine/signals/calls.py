@@ -11,6 +11,7 @@ from pytest_llmreplay.mine.signals import words
 from pytest_llmreplay.mine.signals.exchange import exchanges
 from pytest_llmreplay.mine.signals.signal import Found, Signal
 from pytest_llmreplay.mine.signals.sql import TOOL, matches, messages_where
+from pytest_llmreplay.model import phrases
 from pytest_llmreplay.model.canonical import canonical_arguments
 from pytest_llmreplay.model.conversation import Conversation
 
@@ -79,7 +80,7 @@ CALL_SIGNALS = (
         "A call fails or finds nothing, and another tool is called with success in the same turn: the wrong tool "
         "first.",
         "len("
-        + messages_where(TOOL, f"{matches('m.content', words.ERROR)} OR {matches('m.content', words.NOTHING)}")
+        + messages_where(TOOL, f"{matches('m.content', phrases.ERROR)} OR {matches('m.content', words.NOTHING)}")
         + ") > 0",
         find=_corrected_tool,
     ),

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_llmreplay.mine.signals import words
+from pytest_llmreplay.model import phrases
 from pytest_llmreplay.model.conversation import Conversation, Message, ToolCall, turns_of
 
-_ERROR = re.compile(words.ERROR)
+_ERROR = re.compile(phrases.ERROR)
 _NOTHING = re.compile(words.NOTHING)
 _SHORT = 400
 

@@ -8,6 +8,7 @@ from pytest_llmreplay.mine.signals import words
 from pytest_llmreplay.mine.signals.repeats import REPEATS
 from pytest_llmreplay.mine.signals.signal import Signal
 from pytest_llmreplay.mine.signals.sql import CALLED, TOOL, literal, matches, of_roles, whole_where
+from pytest_llmreplay.model import phrases
 
 _BLANK = "coalesce(NOT regexp_matches(m.content, '[^\\s]'), true)"
 _NO_CALLS = "coalesce(len(m.tool_calls), 0) = 0"
@@ -49,12 +50,12 @@ def _ended_with(reasons: tuple[str, ...]) -> str:
     )
 
 
-_ERROR = f"{matches('m.content', f'(?i){words.ERROR_START}')} OR {matches('m.content', f'(?i){words.ERROR_FIELD}')}"
+_ERROR = f"{matches('m.content', f'(?i){phrases.ERROR_START}')} OR {matches('m.content', f'(?i){phrases.ERROR_FIELD}')}"
 _IGNORED = (
     f"{_NEXT}.role = 'assistant' AND coalesce(len({_NEXT}.tool_calls), 0) = 0",
-    f"strlen({_NEXT}.content) > 0 AND NOT {matches(f'{_NEXT}.content', words.SAYS_TROUBLE)}",
+    f"strlen({_NEXT}.content) > 0 AND NOT {matches(f'{_NEXT}.content', phrases.SAYS_TROUBLE)}",
 )
-_REFUSES = f"m.refusal <> '' OR {matches('m.content', words.REFUSAL)}"
+_REFUSES = f"m.refusal <> '' OR {matches('m.content', phrases.REFUSAL)}"
 _ASKS_FOR_PERSON = (matches("m.content", words.PERSON_WORD), matches("m.content", words.PERSON))
 _INJECTS = (matches("m.content", words.INJECTION_WORD), matches("m.content", words.INJECTION))
 
@@ -65,7 +66,7 @@ TEXT_SIGNALS = (
         "tool",
         "A tool's result says that the call failed: it begins with an error, or has a field for an error that is not "
         "empty, a failed status, `success: false` or an HTTP status from 400.",
-        pattern=words.ERROR,
+        pattern=phrases.ERROR,
         each=(of_roles(TOOL), _ERROR),
     ),
     Signal(
@@ -75,7 +76,7 @@ TEXT_SIGNALS = (
         "A tool's result says that the call failed (as in `tool_error`), and the assistant answers next, without "
         "another call and without a word about trouble.",
         columns=("messages", "roles"),
-        pattern=words.ERROR,
+        pattern=phrases.ERROR,
         each=(of_roles(TOOL), _ERROR, *_IGNORED),
     ),
     Signal(
@@ -123,7 +124,7 @@ TEXT_SIGNALS = (
         "quality",
         "guardrail",
         "The assistant declines: the message carries a refusal, or its text uses the words of one.",
-        pattern=words.REFUSAL,
+        pattern=phrases.REFUSAL,
         each=(of_roles("assistant"), _REFUSES),
     ),
     Signal(

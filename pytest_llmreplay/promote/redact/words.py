@@ -1,9 +1,8 @@
-"""What is a word and what is a name, by language: the lists of pyspellchecker and of Faker."""
+"""What is a word and what is a name, by language: the lists of pyspellchecker, and those in `names/`."""
 
 from __future__ import annotations
 
 import gzip
-import importlib
 import json
 from collections.abc import Sequence
 from functools import lru_cache
@@ -11,18 +10,6 @@ from importlib import resources
 
 from pytest_llmreplay.model.errors import UserError
 
-_LOCALES = {
-    "en": ("en_US", "en_GB", "en_IN"),
-    "de": ("de_DE",),
-    "fr": ("fr_FR",),
-    "es": ("es_ES",),
-    "it": ("it_IT",),
-    "nl": ("nl_NL",),
-    "pt": ("pt_BR", "pt_PT"),
-    "ru": ("ru_RU",),
-    "lv": ("lv_LV",),
-    "fa": ("fa_IR",),
-}
 _COMMON_RANK = 2500
 
 
@@ -91,12 +78,12 @@ def _common(language: str) -> frozenset[str]:
 
 @lru_cache(maxsize=16)
 def _names(language: str) -> frozenset[str]:
-    found: set[str] = set()
-    for locale in _LOCALES.get(language, ()):
-        provider = importlib.import_module(f"faker.providers.person.{locale}").Provider
-        for column in ("first_names", "first_names_female", "first_names_male", "last_names"):
-            found.update(str(name).casefold() for name in getattr(provider, column, ()))
-    return frozenset(name for name in found if name not in _PLACES_AND_TIMES)
+    listed = resources.files(__package__) / "names" / f"{language}.txt"
+    return (
+        frozenset(listed.read_text(encoding="utf-8").splitlines()) - _PLACES_AND_TIMES
+        if listed.is_file()
+        else frozenset()
+    )
 
 
 def _words(text: str) -> list[str]:

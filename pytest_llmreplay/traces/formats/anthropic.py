@@ -11,7 +11,7 @@ from pytest_llmreplay.traces.chat import decoded, tools_of
 from pytest_llmreplay.traces.formats import call_log
 from pytest_llmreplay.traces.jsonable import as_int
 from pytest_llmreplay.traces.parts import Parts, add_openai_part
-from pytest_llmreplay.traces.spans import Format, Place, Span
+from pytest_llmreplay.traces.spans import Format, Place, Span, whole_conversation
 
 NAME = "anthropic_messages"
 _BLOCKS = ("tool_use", "tool_result", "thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result")
@@ -81,14 +81,10 @@ def _conversation(record: Mapping[str, Any], place: Place) -> Span:
     messages, notes = messages_of(record)
     ids = fields.ids(record)
     known = ("messages", "tools", "system", "model", "id", *fields.CONVERSATION, *fields.SESSION, *fields.USER)
-    return Span(
-        format=NAME,
-        place=place,
-        span_id=f"{place.file}#{place.record}",
-        kind="llm",
-        messages=messages[:-1] if messages and messages[-1].role == "assistant" else messages,
-        output=messages[-1:] if messages and messages[-1].role == "assistant" else None,
-        whole=True,
+    return whole_conversation(
+        NAME,
+        place,
+        messages,
         tools=tools_of(record.get("tools")),
         model=fields.text(record, "model"),
         conversation_id=ids["conversation_id"] or fields.text(record, "id"),

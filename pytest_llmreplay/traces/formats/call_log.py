@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_llmreplay.traces import fields
@@ -35,6 +35,14 @@ def chunks_of(record: Any) -> list[Mapping[str, Any]]:
     pieces = fields.first(record, "chunks", "events", "response.chunks", "stream")
     pieces = pieces if isinstance(pieces, list) else record.get("response") if isinstance(record, Mapping) else None
     return [piece for piece in pieces if isinstance(piece, Mapping)] if isinstance(pieces, list) else []
+
+
+def answer_of(
+    record: Any, key: str, joined: Callable[[list[Mapping[str, Any]]], Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    """What came back: in one piece, which has this key, else what its pieces add up to."""
+    response, chunks = response_of(record), chunks_of(record)
+    return joined(chunks) if chunks and (response is None or key not in response) else response
 
 
 def _mapping(record: Any, names: tuple[str, ...]) -> Mapping[str, Any] | None:

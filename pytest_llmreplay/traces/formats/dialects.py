@@ -42,14 +42,8 @@ def span_of(raw: RawSpan, format_name: str | None = None) -> Span:
 
 def _plain(raw: RawSpan) -> Span:
     """A span of the application itself."""
-    return Span(
-        format=NAME,
-        place=raw.place,
-        span_id=raw.span_id,
-        trace_id=raw.trace_id,
-        parent_id=raw.parent_id,
-        **{**raw.common(), "error": None, **otel_genai.ids(raw.attributes), "metadata": otel_genai.metadata(raw)},
-    )
+    known = {**raw.common(), "error": None, **otel_genai.ids(raw.attributes), "metadata": otel_genai.metadata(raw)}
+    return Span(format=NAME, **known)
 
 
 def accepts(record: Any) -> bool:

@@ -179,10 +179,10 @@ def observation(
         found["status"] = "error" if common.get("error") else None
     return Span(
         format=NAME,
-        place=place,
         **{
             **common,
             **found,
+            "place": place,
             "span_id": span_id,
             "trace_id": trace_id,
             "parent_id": parent_id or (f"trace/{trace_id}" if trace_id else None),

@@ -9,7 +9,7 @@ from pytest_llmreplay.model.conversation import Message, Tool
 from pytest_llmreplay.traces import fields
 from pytest_llmreplay.traces.chat import message_of, messages_of, tools_of
 from pytest_llmreplay.traces.formats import call_log
-from pytest_llmreplay.traces.spans import Format, Place, Span
+from pytest_llmreplay.traces.spans import Format, Place, Span, whole_conversation
 
 NAME = "openai_chat_logs"
 
@@ -46,30 +46,13 @@ def read(record: Any, place: Place) -> Iterator[Span]:
         ValueError: its messages or tools are damaged.
     """
     if isinstance(record, list):
-        yield _conversation(record, place)
+        yield whole_conversation(NAME, place, messages_of(record))
         return
     request = call_log.request_of(record) or {}
-    response = call_log.response_of(record)
-    chunks = call_log.chunks_of(record)
-    if chunks and (response is None or "choices" not in response):
-        response = joined(chunks)
+    response = call_log.answer_of(record, "choices", joined)
     yield Span(
         format=NAME,
         **{**call_log.envelope(record, request, place, fields.text(response, "id")), **call(request, response)},
-    )
-
-
-def _conversation(record: list[Any], place: Place) -> Span:
-    messages = messages_of(record)
-    answered = messages[-1].role == "assistant"
-    return Span(
-        format=NAME,
-        place=place,
-        span_id=f"{place.file}#{place.record}",
-        kind="llm",
-        messages=messages[:-1] if answered else messages,
-        output=messages[-1:] if answered else None,
-        whole=True,
     )
 
 

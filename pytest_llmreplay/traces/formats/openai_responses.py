@@ -11,7 +11,7 @@ from pytest_llmreplay.traces.chat import tools_of
 from pytest_llmreplay.traces.formats import call_log
 from pytest_llmreplay.traces.jsonable import as_text
 from pytest_llmreplay.traces.parts import Parts, add_openai_part
-from pytest_llmreplay.traces.spans import Format, Place, Span
+from pytest_llmreplay.traces.spans import Format, Place, Span, whole_conversation
 
 NAME = "openai_responses"
 _CALLS = ("function_call", "custom_tool_call")
@@ -53,13 +53,11 @@ def read(record: Any, place: Place) -> Iterator[Span]:
         ValueError: its items or tools are damaged.
     """
     if isinstance(record, list):
-        yield _conversation(record, place)
+        notes: dict[str, Any] = {}
+        yield whole_conversation(NAME, place, messages_of(record, notes), metadata=notes)
         return
     request = call_log.request_of(record) or {}
-    response = call_log.response_of(record)
-    chunks = call_log.chunks_of(record)
-    if chunks and (response is None or "output" not in response):
-        response = joined(chunks)
+    response = call_log.answer_of(record, "output", joined)
     found = call(request, response or {})
     envelope = call_log.envelope(record, request, place, fields.text(response, "id"))
     found["conversation_id"] = envelope["conversation_id"] or found["conversation_id"]
@@ -103,22 +101,6 @@ def call(request: Mapping[str, Any], response: Mapping[str, Any]) -> dict[str, A
         "metadata": notes,
         **fields.usage(fields.first(response, "usage")),
     }
-
-
-def _conversation(items: Sequence[Any], place: Place) -> Span:
-    notes: dict[str, Any] = {}
-    messages = messages_of(items, notes)
-    answered = bool(messages) and messages[-1].role == "assistant"
-    return Span(
-        format=NAME,
-        place=place,
-        span_id=f"{place.file}#{place.record}",
-        kind="llm",
-        messages=messages[:-1] if answered else messages,
-        output=messages[-1:] if answered else None,
-        whole=True,
-        metadata=notes,
-    )
 
 
 def messages_of(items: Any, notes: dict[str, Any]) -> tuple[Message, ...]:

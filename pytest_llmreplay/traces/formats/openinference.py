@@ -53,15 +53,7 @@ def read(span: RawSpan) -> Span:
         "metadata": {**otel_genai.metadata(span), **own, **({"tags": tags} if isinstance(tags, list) and tags else {})},
     }
     found = _call(tree) if kind == "llm" else _step(tree, kind)
-    return Span(
-        format=NAME,
-        place=span.place,
-        span_id=span.span_id,
-        trace_id=span.trace_id,
-        parent_id=span.parent_id,
-        kind=kind,
-        **{**common, **found},
-    )
+    return Span(format=NAME, kind=kind, **{**common, **found})
 
 
 def _call(tree: Any) -> dict[str, Any]:

@@ -45,15 +45,7 @@ def read(span: RawSpan) -> Span:
     for extra in details:
         found = {**call(extra, span.place), **{k: v for k, v in found.items() if v is not None}}
     found.setdefault("events", events)
-    return Span(
-        format=name,
-        place=span.place,
-        span_id=span.span_id,
-        trace_id=span.trace_id,
-        parent_id=span.parent_id,
-        kind=kind,
-        **{**common, **found, "error": common["error"]},
-    )
+    return Span(format=name, kind=kind, **{**common, **found, "error": common["error"]})
 
 
 def _format_of(attributes: Mapping[str, Any]) -> str:

@@ -56,9 +56,13 @@ class RawSpan:
         return as_text(self.attributes.get("error.type"))
 
     def common(self) -> dict[str, Any]:
-        """The fields of a `Span` that every dialect has in common."""
+        """The fields of a `Span` that every dialect takes as they are: which span it is, when it was, and its error."""
         latency = None if self.started is None or self.ended is None else max(0.0, self.ended - self.started)
         return {
+            "place": self.place,
+            "trace_id": self.trace_id,
+            "span_id": self.span_id,
+            "parent_id": self.parent_id,
             "name": self.name,
             "started": self.started,
             "ended": self.ended,

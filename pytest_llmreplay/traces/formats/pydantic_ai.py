@@ -14,7 +14,7 @@ from pytest_llmreplay.traces.formats.otlp import RawSpan
 from pytest_llmreplay.traces.jsonable import as_float, as_int, as_text
 from pytest_llmreplay.traces.loose import loosened
 from pytest_llmreplay.traces.parts import Parts
-from pytest_llmreplay.traces.spans import Format, Place, Span
+from pytest_llmreplay.traces.spans import Format, Place, Span, whole_conversation
 from pytest_llmreplay.traces.times import epoch
 
 NAME, LOGFIRE = "pydantic_ai", "logfire_openai"
@@ -53,7 +53,7 @@ def read(span: RawSpan) -> Span:
     common = {**span.common(), **otel_genai.ids(attributes), "metadata": otel_genai.metadata(span)}
     name = LOGFIRE if span.scope.startswith("logfire") else NAME
     streamed = _streamed(span, found) if name == LOGFIRE and kind == "llm" else {}
-    return _span(span, name, {"kind": kind, **common, **found, **streamed})
+    return Span(format=name, kind=kind, **{**common, **found, **streamed})
 
 
 def _streamed(span: RawSpan, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,12 +64,6 @@ def _streamed(span: RawSpan, found: Mapping[str, Any]) -> dict[str, Any]:
     if took is None or span.ended is None:
         return {}
     return {"started": span.ended - took, "latency_s": took}
-
-
-def _span(span: RawSpan, name: str, known: dict[str, Any]) -> Span:
-    return Span(
-        format=name, place=span.place, span_id=span.span_id, trace_id=span.trace_id, parent_id=span.parent_id, **known
-    )
 
 
 def _requested_tools(attributes: Mapping[str, Any]) -> tuple[Tool, ...] | None:
@@ -119,8 +113,8 @@ def _logfire(span: RawSpan, request: Mapping[str, Any]) -> Span:
         found["output"] = (Message("assistant", combined),)
     common = {**span.common(), **otel_genai.ids(span.attributes), "metadata": otel_genai.metadata(span)}
     streamed = _streamed(span, found)
-    known = {**common, "kind": "llm", **found, **streamed, "error": span.error or found.get("error")}
-    return _span(span, LOGFIRE, known)
+    error = span.error or found.get("error")
+    return Span(format=LOGFIRE, kind="llm", **{**common, **found, **streamed, "error": error})
 
 
 def is_message(value: Any) -> bool:
@@ -151,19 +145,14 @@ def read_history(record: Any, place: Place) -> Iterator[Span]:
     known, inner = fields.ids(outer), fields.ids(history[0])
     responses = [m for m in history if isinstance(m, Mapping) and m.get("kind") == "response"]
     last = responses[-1] if responses else {}
-    answered = bool(messages) and messages[-1].role == "assistant"
     used = ("messages", "all_messages", *fields.CONVERSATION, *fields.SESSION, *fields.USER)
-    yield Span(
-        format=NAME,
-        place=place,
-        span_id=f"{place.file}#{place.record}",
-        kind="llm",
+    yield whole_conversation(
+        NAME,
+        place,
+        messages,
         started=epoch(history[0].get("timestamp"))
         or epoch(fields.first(history[0]["parts"][0] if history[0]["parts"] else None, "timestamp")),
         ended=epoch(last.get("timestamp")),
-        whole=True,
-        messages=messages[:-1] if answered else messages,
-        output=messages[-1:] if answered else None,
         model=fields.text(last, "model_name"),
         finish_reason=fields.finish_reason(last.get("finish_reason")),
         conversation_id=known["conversation_id"] or inner["conversation_id"],

@@ -46,15 +46,7 @@ def read(span: RawSpan) -> Span:
     if legacy:
         found = {**found, **_legacy(span.attributes)}
     common = {**span.common(), **otel_genai.ids(span.attributes), "metadata": otel_genai.metadata(span)}
-    return Span(
-        format=LEGACY if legacy else NAME,
-        place=span.place,
-        span_id=span.span_id,
-        trace_id=span.trace_id,
-        parent_id=span.parent_id,
-        kind=kind,
-        **{**common, **found, "error": common["error"]},
-    )
+    return Span(format=LEGACY if legacy else NAME, kind=kind, **{**common, **found, "error": common["error"]})
 
 
 def _kind(span: RawSpan) -> SpanKind:

@@ -53,15 +53,7 @@ def read(span: RawSpan) -> Span:
         "prompt_version": fields.text(own, *fields.PROMPT_VERSION),
         "metadata": metadata,
     }
-    return Span(
-        format=NAME,
-        place=span.place,
-        span_id=span.span_id,
-        trace_id=span.trace_id,
-        parent_id=span.parent_id,
-        kind=kind,
-        **{**common, **found},
-    )
+    return Span(format=NAME, kind=kind, **{**common, **found})
 
 
 def _tool(attributes: Mapping[str, Any]) -> dict[str, Any]:
