@@ -76,6 +76,7 @@ def triage(
     """
     wanted = Wanted(suggest, out, to_promote, suite, residual, html)
     wanted.refuse(as_json=as_json)
+    logs.refuse_overwriting(out, html, intents)
     start = None if since is None else since_time(since, datetime.now(UTC))
     asked = TriageAsked(by, failed, signals, start, intents)
     refuse_unknown(by)
