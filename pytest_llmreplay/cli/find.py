@@ -56,6 +56,7 @@ def find(
     """
     asked = Asked(like, like_trace, signals, logs.where, limit)
     _refuse(asked, model)
+    logs.refuse_overwriting(out)
     found = _found(logs, asked, model, embedding, max_cost)
     if out is not None:
         _write(out, found.findings)

@@ -6,10 +6,13 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from glob import glob
+from pathlib import Path
 from typing import Any
 
 import click
 
+from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import printable
 
 _PROBLEMS_SHOWN = 20
@@ -28,6 +31,18 @@ class LogChoice:
     def quoted(self) -> str:
         """The logs as a command names them that is printed."""
         return " ".join(printable(shlex.quote(path)) for path in self.paths)
+
+    def refuse_overwriting(self, *outputs: Path | None) -> None:
+        """Refuse to write over a log that was named.
+
+        Raises:
+            UserError: one of the outputs is one.
+        """
+        named = [name for path in self.paths for name in (path, *glob(path, recursive=True))]  # noqa: PTH207 - any path
+        files = [name for name in named if Path(name).is_file()]
+        for output in outputs:
+            if output is not None and output.exists() and any(output.samefile(name) for name in files):
+                raise UserError("is one of the logs; name another file to write", file=str(output))
 
 
 def choosing_logs(command: Callable[..., None]) -> Callable[..., None]:

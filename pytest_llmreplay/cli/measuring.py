@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmreplay.cli.embedding import embedder_named
+from pytest_llmreplay.cli.embedding import STATIC, embedder_named
 from pytest_llmreplay.cli.logs import LogChoice
 from pytest_llmreplay.cli.mining import open_logs, project_signals
 from pytest_llmreplay.cli.progress import display
@@ -32,6 +32,11 @@ class Asked:
     similar: float | None
     embedding: str
     max_cost: float
+
+    @property
+    def with_options(self) -> bool:
+        """Whether more is said than the logs."""
+        return self != Asked(LogChoice(self.logs.paths), None, None, None, STATIC, self.max_cost)
 
 
 @dataclass(frozen=True, slots=True)

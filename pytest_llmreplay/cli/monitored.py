@@ -130,8 +130,20 @@ def _next(done: Monitored) -> str:
     if not done.measured.watches:
         return f"pytest-llmreplay triage {logs}"
     if done.exit_code:
-        return "give logs of more days, or say what is --similar"
-    return "the same on later logs" if done.compared else f"pytest-llmreplay monitor {logs} --accept"
+        return _measurable(done)
+    accept = f"pytest-llmreplay monitor {logs} --accept"
+    if done.asked.with_options:
+        accept = "the same command with --accept"
+    return "the same on later logs" if done.compared else accept
+
+
+def _measurable(done: Monitored) -> str:
+    """What would be enough to measure something."""
+    latest = done.measured.seen.latest
+    until = max((rate.until for rate in done.accepted.values()), default=None) if done.compared else None
+    if until is not None and latest is not None and latest <= until:
+        return f"give logs of after {until:%Y-%m-%d %H:%M}: what began before was accepted, and does not count again"
+    return "give logs of more days, or say what is --similar"
 
 
 def json_text(done: Monitored) -> str:

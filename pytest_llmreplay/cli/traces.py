@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,6 +59,7 @@ def convert(logs: LogChoice, out: str) -> None:
     """Write the conversations in LOGS as canonical Parquet; one that exists is replaced once all is written."""
     from pytest_llmreplay.traces import write_conversations
 
+    logs.refuse_overwriting(Path(out))
     tell = Telling()
     count = write_conversations(out, _read(logs, tell))
     tell.finish()

@@ -76,6 +76,7 @@ def triage(
     """
     wanted = Wanted(suggest, out, to_promote, suite, residual, html)
     wanted.refuse(as_json=as_json)
+    logs.refuse_overwriting(out, html, intents)
     start = None if since is None else since_time(since, datetime.now(UTC))
     asked = TriageAsked(by, failed, signals, start, intents)
     refuse_unknown(by)
@@ -89,7 +90,7 @@ def triage(
         return
     _print(done.found, asked)
     if suggest is None:
-        click.echo(f"next: {_after(done.found, logs, done.signals)}")
+        click.echo(f"next: {_after(done, logs)}")
         return
     for line in suggestions_text(suggestions, done.found.failing.count):
         echo(line)
@@ -149,11 +150,12 @@ def _after_suggesting(logs: LogChoice, suggestions: Sequence[Suggestion], out: P
     return "the same command with --promote, or with --out FILE for pytest-llmreplay promote --ids FILE"
 
 
-def _after(found: Triage, logs: LogChoice, signals: frozenset[str]) -> str:
+def _after(done: _Triaged, logs: LogChoice) -> str:
     """What shows most of the failures: `find`, where a signal stands for them, else suggestions."""
-    if not found.failing.count:
+    if not done.found.failing.count:
         return "pytest-llmreplay signals list"
-    most = max(found.reasons, key=lambda name: found.reasons[name])
-    if most in signals:
+    reasons = done.found.reasons
+    most = max(reasons, key=lambda name: reasons[name])
+    if most in done.signals:
         return f"pytest-llmreplay find {logs.quoted} --signal {most}"
     return "the same command with --suggest 6 --out suggestions.parquet"

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from pytest_llmreplay.model.conversation import Message, tools_json
@@ -38,7 +38,8 @@ class OpenAIProvider:
     def __init__(self, config: ModelTarget, *, model: str, api_base: str) -> None:
         self._config = config
         self._model = model
-        self._url = api_base.rstrip("/") + "/chat/completions"
+        base = urlsplit(api_base)
+        self._url = urlunsplit(base._replace(path=f"{base.path.rstrip('/')}/chat/completions"))
         self._key: str | None = None
         # Found once; aiohttp's own `trust_env` looks again, in another thread, for every request.
         self._proxy = _proxy_for(self._url)

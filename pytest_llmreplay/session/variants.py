@@ -80,6 +80,7 @@ def variant_files(folder: Path) -> list[Path]:
 
 def _missing(file: Path, settings: Settings) -> UserError:
     known = {str(path.relative_to(settings.root)): path for path in sorted(settings.configs.glob("*.y*ml"))}
-    nearest = did_you_mean(file.name, [path.name for path in known.values()])
+    named = next((path.name for path in known.values() if path.stem == file.name), None)
+    nearest = named or did_you_mean(file.name, [path.name for path in known.values()])
     hint = next((f"did you mean '{shown}'?" for shown, path in known.items() if path.name == nearest), None)
     return UserError("there is no such variant file", file=str(file), fix=hint)

@@ -367,3 +367,21 @@ def test_confirming_says_what_each_answer_was():
     assert nothing.in_words(Counter(), {}, "nothing to confirm") == (
         "m: nothing to confirm (all known from before; 0.0000 USD)"
     )
+
+
+@pytest.mark.parametrize("named", ["log.jsonl", "*.jsonl", "./log.jsonl"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("find", "--where", "id = 'a'", "--out"),
+        ("triage", "--by", "model", "--suggest", "1", "--out"),
+        ("triage", "--by", "model", "--html"),
+        ("traces", "convert", "--out"),
+    ],
+)
+def test_no_log_is_written_over(program_in, command, named):
+    path = program_in.root / "log.jsonl"
+    path.write_text(json.dumps({"id": "a", "messages": [{"role": "user", "content": "hi"}]}))
+    before = path.read_bytes()
+    assert program_in.mistake(*command, "log.jsonl", named).startswith("log.jsonl: is one of the logs; name another")
+    assert path.read_bytes() == before

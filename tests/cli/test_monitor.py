@@ -78,6 +78,12 @@ def test_the_first_run_shows_rates_and_how_to_accept_them(watched):
     assert not (watched.root / "golden" / "monitor.json").exists()
 
 
+def test_options_are_part_of_what_is_to_be_accepted(watched):
+    for options in (("--where", "conversation_id LIKE 'bad%'"), ("--suite", "support"), ("--similar", "0.2")):
+        last = watched("monitor", "before.parquet", *options).output.splitlines()[-1]
+        assert last == "next: the same command with --accept"
+
+
 def test_a_rise_is_an_alert_with_its_days_and_ids(watched):
     assert "1 rate accepted in golden/monitor.json" in watched("monitor", "before.parquet", "--accept").output
     output = watched("monitor", "worse.parquet", code=1).output.splitlines()
@@ -104,6 +110,13 @@ def test_what_was_accepted_is_not_counted_again(watched):
     assert (watch["status"], watch["similar"], watch["days"]) == ("unmeasured", 0, [])
     [watch] = measured(watched, "before.parquet", "worse.parquet", code=1)["watches"]
     assert [one["day"] for one in watch["days"]] == ["2026-01-05", "2026-01-06"]
+
+
+def test_logs_that_end_before_the_acceptance_are_told(watched):
+    watched("monitor", "before.parquet", "--accept")
+    assert watched("monitor", "before.parquet", code=10).output.splitlines()[-1] == (
+        "next: give logs of after 2026-01-04 10:00: what began before was accepted, and does not count again"
+    )
 
 
 def test_json_says_all(watched):

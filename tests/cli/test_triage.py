@@ -83,7 +83,10 @@ def test_json_has_the_finding_with_its_figures(program_in, planted):
 def test_with_nothing_planted_it_says_so(program_in, quiet):
     output = program_in("triage", quiet).output
     assert output.startswith("Nothing stands out: ")
-    assert "no intent, tool, model, prompt version, segment or day has more failures" in output.splitlines()[0]
+    assert (
+        "no intent, tool, model, prompt version or segment has more failures than chance explains, always"
+        in output.splitlines()[0]
+    )
     assert told(program_in("triage", quiet, "--by", "tool", "--json"))["findings"] == []
 
 

@@ -59,7 +59,7 @@ def test_with_nothing_planted_one_sentence_says_so():
     assert result.findings == ()
     assert result.top == (
         "Nothing stands out: 4.9 % (148 of 3,000; 95 %: 4.2–5.8 %) of the conversations failed, and no intent, tool, "
-        "model, prompt version, segment or day has more failures than chance explains."
+        "model, prompt version or segment has more failures than chance explains, always or since a day."
     )
 
 

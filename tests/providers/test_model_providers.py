@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 
 import pytest
+from aiohttp import web
 
 from pytest_llmreplay.model.conversation import Message, Tool
 from pytest_llmreplay.model.errors import AccessDenied, InfrastructureError
@@ -187,3 +188,17 @@ def test_an_import_that_was_handled_is_not_what_went_wrong():
     error.__context__ = ModuleNotFoundError("No module named 'faster'")
     told = trouble_of(error, litellm, model="m", timeout_s=1, api_key=None)
     assert (told.code, told.retryable) == ("timeout", True)
+
+
+def test_an_endpoint_may_have_a_query_which_stays_at_the_end():
+    seen = []
+
+    async def answer(request):
+        seen.append(str(request.rel_url))
+        return web.json_response(completion("hello"))
+
+    with serving([web.post("/v1/chat/completions", answer)]) as url:
+        base = f"{url}/v1/?api-version=2024-10-21"
+        target = ModelTarget(type="model", model="openai/m", api_base=base)
+        assert asyncio.run(_once(OpenAIProvider(target, model="m", api_base=base))).message.content == "hello"
+    assert seen == ["/v1/chat/completions?api-version=2024-10-21"]

@@ -194,6 +194,7 @@ def test_ini_keys_do_what_the_options_do(project):
             ("--llmreplay-variant", "configs/v9.yaml"),
             "*configs/v9.yaml: there is no such variant file; did you mean 'configs/v*.yaml'?*",
         ),
+        (("--llmreplay-variant", "v2"), "*v2: there is no such variant file; did you mean 'configs/v2.yaml'?*"),
         (("--llmreplay-baseline", "v9"), "*the baseline is not among the variants (found 'v9'); allowed: v1, v2*"),
         (("--llmreplay-trials", "0"), "*--llmreplay-trials is 0; allowed: a whole number from 1*"),
     ],

@@ -58,10 +58,13 @@ def nothing_sentence(failing: Share, dimensions: Sequence[str], days: int) -> st
         return "There are no conversations."
     if not failing.count:
         return f"None of {failing.total:,} conversations failed."
-    names = [name.replace("_", " ") for name in dimensions] + (["day"] if days > 1 else [])
-    looked = f"no {_either(names)} has" if names else "there is nothing to compare that would have"
+    names = [name.replace("_", " ") for name in dimensions]
     said = f"Nothing stands out: {in_figures(failing)} of the conversations failed"
-    return f"{said}, and {looked} more failures than chance explains."
+    if not names:
+        nothing = "no day since which" if days > 1 else "nothing to compare in which"
+        return f"{said}, and there is {nothing} more failed than chance explains."
+    when = ", always or since a day" if days > 1 else ""
+    return f"{said}, and no {_either(names)} has more failures than chance explains{when}."
 
 
 def _either(names: Sequence[str]) -> str:
