@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import resources
 from typing import TYPE_CHECKING
 
 from pytest_llmreplay.mine.space import Space
@@ -34,6 +35,8 @@ _NAMED_BY = 200
 _TERMS = 5
 _TERM_IN = 3
 _PRIOR = 0.5
+_SPOKEN = 0.05
+_SEVERAL = 10
 _WORD = re.compile(r"(?<![\w@.-])[^\W\d_]{3,}(?![\w@-])")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _HAN_OR_KATAKANA = re.compile(r"([\u3400-\u9fff]{2,})|([\u30a1-\u30fc]{3,})")
@@ -212,7 +215,7 @@ def _z(inside: int, all_inside: int, outside: int, all_outside: int) -> float:
 
 
 def _words(turns: UserTurns, space: Space, groups: Sequence[NDArray[np.int64]]) -> list[Counter[str]]:
-    """In how many conversations of each group each word is said; words that all English shares are left out.
+    """In how many conversations of each group each word is said; words that a whole language shares are left out.
 
     The texts are read once for all groups.
     """
@@ -225,7 +228,20 @@ def _words(turns: UserTurns, space: Space, groups: Sequence[NDArray[np.int64]]) 
     counts = [Counter[str]() for _ in groups]
     for number, texts in zip(group[order], _said(turns, space, conversations[order]), strict=True):
         counts[number].update({word for text in texts for word in _small_words(text)} - ENGLISH_STOP_WORDS)
-    return counts
+    shared = _shared_words(sum(counts, Counter()))
+    return [Counter({word: number for word, number in one.items() if word not in shared}) for one in counts]
+
+
+def _shared_words(said: Counter[str]) -> set[str]:
+    """The most frequent words of the languages that are spoken: several of them, and one in twenty of all words."""
+    lines = (resources.files(__package__) / "stop_words.txt").read_text(encoding="utf-8").splitlines()
+    languages = [line.split() for line in lines if not line.startswith("#")]
+    shared: set[str] = set()
+    for words in languages:
+        counts = [said[word] for word in words if word in said]
+        if len(counts) >= _SEVERAL and sum(counts) > _SPOKEN * said.total():
+            shared.update(words)
+    return shared
 
 
 def _small_words(text: str) -> Iterator[str]:

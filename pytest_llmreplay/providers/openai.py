@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from pytest_llmreplay.model.conversation import Message, tools_json
-from pytest_llmreplay.model.errors import InfrastructureError
+from pytest_llmreplay.model.errors import AccessDenied, InfrastructureError
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest
 from pytest_llmreplay.model.variant import ModelTarget
 from pytest_llmreplay.providers.credentials import hidden, key_from_environment, without_credentials
@@ -90,7 +90,7 @@ class OpenAIProvider:
         if self._session is None:
             import aiohttp
 
-            self._key = key_from_environment(self._config) or os.environ.get("OPENAI_API_KEY")
+            self._key = self._found_key()
             headers = {"Content-Type": "application/json"}
             if self._key:
                 headers["Authorization"] = f"Bearer {self._key}"
@@ -100,6 +100,15 @@ class OpenAIProvider:
                 headers=headers,
             )
         return self._session
+
+    def _found_key(self) -> str | None:
+        """The key to send; none where the URL has a user, since a request carries one of the two."""
+        named = key_from_environment(self._config)
+        if urlsplit(self._url).username is None:
+            return named or os.environ.get("OPENAI_API_KEY")
+        if named:
+            raise AccessDenied(f"{self._config.model}: api_base has a user and api_key_env names a key; take one away")
+        return None
 
     def _body(self, request: ModelRequest) -> bytes:
         body: dict[str, Any] = {

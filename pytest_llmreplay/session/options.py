@@ -176,7 +176,7 @@ def settings_from(config: pytest.Config) -> Settings:
         max_cost_usd=_number(config, "max-cost", "US dollars, such as 2.5", least=0) or 0.0,
         max_tokens=_whole_or_none(_number(config, "max-tokens", "a whole number from 0", least=0, whole=True)),
         wait_s=_seconds(config.getoption("--llmreplay-wait") or config.getini("llmreplay_wait")),
-        cassettes=_paths(config, "cassettes", "cassettes") or (root / "golden" / "cassettes",),
+        cassettes=_cassettes(config),
         resume=config.getoption("--llmreplay-resume"),
         plan_only=config.getoption("--llmreplay-plan"),
         gate=_path(config, "gate"),
@@ -190,6 +190,14 @@ def _paths(config: pytest.Config, option: str, key: str) -> tuple[Path, ...]:
     given: list[str] = config.getoption(f"--llmreplay-{option}") or []
     written: list[str] = config.getini(f"llmreplay_{key}")
     return tuple(_existing(config, path) for path in given) or tuple(config.rootpath / path for path in written)
+
+
+def _cassettes(config: pytest.Config) -> tuple[Path, ...]:
+    paths = _paths(config, "cassettes", "cassettes")
+    missing = next((path for path in paths if not path.exists()), None)
+    if missing is not None and config.getoption("--llmreplay-cassettes"):
+        raise pytest.UsageError(f"--llmreplay-cassettes is '{missing}', which does not exist")
+    return paths or (config.rootpath / "golden" / "cassettes",)
 
 
 def _path(config: pytest.Config, name: str) -> Path | None:

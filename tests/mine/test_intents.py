@@ -68,6 +68,31 @@ def seen(log, caches):
     return seen
 
 
+GERMAN = {
+    "refund": ["ich habe das doppelt bezahlt und will es erstattet haben", "das ist nicht erstattet, bitte erstatten"],
+    "password": ["ich kann mich nicht anmelden, das ist vergessen", "wie kann ich das vergessene neu setzen, anmelden"],
+    "delivery": [
+        "es ist noch nicht geliefert, wann wird es zugestellt",
+        "wann wird das denn nun zugestellt und geliefert",
+    ],
+}
+
+
+def test_words_that_a_language_shares_name_nothing_where_it_is_spoken(seen):
+    said, _ = conversations(240, 1, GERMAN)
+    turns, space = seen(said)
+    words = {term for intent in find_intents(turns, space, EMBEDDER).found for term in intent.terms}
+    assert words & {"geliefert", "zugestellt"}
+    assert words & {"erstattet", "bezahlt"}
+    assert not words & {"ich", "das", "ist", "nicht", "mich", "noch", "wird", "kann"}
+
+
+def test_a_word_that_other_languages_share_may_name_an_intent(seen):
+    said, _ = conversations(240, 1, {"van": ["rent a van", "a van to rent"], "hat": ["a hat of wool", "woollen hat"]})
+    turns, space = seen(said)
+    assert {"van", "hat"} <= {term for intent in find_intents(turns, space, EMBEDDER).found for term in intent.terms}
+
+
 def test_wishes_are_told_apart_named_by_their_words_and_no_customer(seen):
     said, labels = conversations(240, 1)
     turns, space = seen(said)

@@ -61,6 +61,30 @@ def ask(request, monkeypatch, litellm):
     return ask
 
 
+def ask_as_a_user(model, **config):
+    """With a user and a password in the URL."""
+    with serving(model.routes()) as url:
+        base = f"{url}/v1".replace("http://", "http://me:planted-password@")
+        target = ModelTarget(type="model", model="openai/m", api_base=base, **config)
+        return asyncio.run(_once(OpenAIProvider(target, model="m", api_base=base)))
+
+
+def test_a_user_in_the_url_is_sent_instead_of_the_usual_key(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-planted-0123456789")
+    model = ScriptedModel(completion())
+    ask_as_a_user(model)
+    assert model.headers[0]["Authorization"].startswith("Basic ")
+
+
+def test_a_user_in_the_url_and_a_key_of_the_variant_are_refused(monkeypatch):
+    monkeypatch.setenv("PLANTED_KEY", "sk-planted-0123456789")
+    model = ScriptedModel(completion())
+    with pytest.raises(AccessDenied, match="api_base has a user and api_key_env names a key; take one away") as caught:
+        ask_as_a_user(model, api_key_env="PLANTED_KEY")
+    assert model.requests == []
+    assert "planted" not in str(caught.value)
+
+
 async def _once(provider):
     try:
         return await provider.complete(REQUEST, trial=1)

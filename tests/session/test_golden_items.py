@@ -197,6 +197,7 @@ def test_ini_keys_do_what_the_options_do(project):
         (("--llmreplay-variant", "v2"), "*v2: there is no such variant file; did you mean 'configs/v2.yaml'?*"),
         (("--llmreplay-baseline", "v9"), "*the baseline is not among the variants (found 'v9'); allowed: v1, v2*"),
         (("--llmreplay-trials", "0"), "*--llmreplay-trials is 0; allowed: a whole number from 1*"),
+        (("--llmreplay-cassettes", "golden/casettes"), "*--llmreplay-cassettes is '*casettes', which does not exist"),
     ],
 )
 def test_a_mistake_in_the_options_is_one_sentence(plain_project, arguments, sentence):

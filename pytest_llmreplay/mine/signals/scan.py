@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -115,20 +115,22 @@ def _found(candidates: Iterable[Signal], conversation: Conversation) -> dict[str
 
 def evidence(shown: Shown, conversation: Conversation, known: Mapping[str, Signal]) -> list[Evidence]:
     """What shows each signal in the conversation, in the order of the signals."""
+    turns = list(accumulate(message.role == "user" for message in conversation.messages))
     told: list[Evidence] = []
     for name, positions in shown.positions.items():
-        told += [_at(known[name], conversation, position) for position in positions]
+        told += [_at(known[name], conversation, position, turns) for position in positions]
     for name, found in shown.found.items():
-        told += [_told(name, one, conversation) for one in found]
+        told += [_told(name, one, turns) for one in found]
     return told
 
 
-def _told(name: str, found: Found, conversation: Conversation) -> Evidence:
-    turn = found.turn if found.turn is not None or found.message is None else _turn(conversation, found.message)
+def _told(name: str, found: Found, turns: Sequence[int]) -> Evidence:
+    turn = found.turn if found.turn is not None or found.message is None else turns[found.message] or None
     return Evidence(name, turn, _cut(found.text), found.message, found.span, found.call)
 
 
-def _at(signal: Signal, conversation: Conversation, position: int) -> Evidence:
+def _at(signal: Signal, conversation: Conversation, position: int, turns: Sequence[int]) -> Evidence:
+    """What shows the signal at this position; `turns` are those of the messages, 0 before the first."""
     if position == 0 or signal.at == "conversation":
         return Evidence(signal.name, None, _cut(_whole(signal, conversation)))
     if signal.at == "step":
@@ -140,7 +142,7 @@ def _at(signal: Signal, conversation: Conversation, position: int) -> Evidence:
     span = match.span() if match else None
     told = match.group() if match else text or _calls(message)
     call = message.tool_calls[0] if message.tool_calls else None
-    return Evidence(signal.name, _turn(conversation, position - 1), _cut(told), position - 1, span, call)
+    return Evidence(signal.name, turns[position - 1] or None, _cut(told), position - 1, span, call)
 
 
 def _whole(signal: Signal, conversation: Conversation) -> str:
@@ -149,11 +151,6 @@ def _whole(signal: Signal, conversation: Conversation) -> str:
         (name, getattr(conversation, name, None)) for name in signal.columns if name not in ("metadata", *FIGURES)
     )
     return ", ".join(f"{name} {value}" for name, value in values if value not in (None, {}, ()))
-
-
-def _turn(conversation: Conversation, index: int) -> int | None:
-    """The turn of a message; None before the first."""
-    return sum(message.role == "user" for message in conversation.messages[: index + 1]) or None
 
 
 def _calls(message: Message) -> str:
