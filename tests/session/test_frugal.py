@@ -130,6 +130,7 @@ def test_litellm_is_imported_ahead_only_where_a_request_will_surely_need_it(
 
 def test_arrow_is_imported_only_where_golden_files_changed_or_are_replayed(project):
     project.golden(*CASES)
+    record(project, CASES[:1], "openai")
     project.pytester.makeconftest(SETTLED + ARROW)
     imported = []
     for arguments in (["--collect-only"], ["--collect-only"], []):
