@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from examples import shop
-from pytest_llmreplay.config import load_variant
+from pytest_llmreplay.config.variant import load_variant
 from pytest_llmreplay.model.conversation import Message, ToolCall
 from pytest_llmreplay.model.ports import ModelReply, ModelRequest, Provider
 from pytest_llmreplay.model.variant import ModelTarget, Variant

@@ -15,7 +15,7 @@ from pytest_llmreplay.report.paint import plural
 from pytest_llmreplay.report.text import printable
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.model.case import Case
     from pytest_llmreplay.model.outcome import Outcome
 
@@ -39,7 +39,7 @@ def accept(run: str, variant: str | None, yes: bool) -> None:
     alone. Its outcomes are kept in golden/baseline.parquet, so that later runs need not replay it.
     """
     from pytest_llmreplay.compare.ratchet import accept as accepted_cases
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.store.runs import RunStore
 
     project = find_project(Path.cwd())

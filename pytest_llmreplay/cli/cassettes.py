@@ -77,7 +77,7 @@ def show(as_json: bool) -> None:
 
 
 def _store() -> RecordingStore:
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.store.recordings import RecordingStore
 
     project = find_project(Path.cwd())

@@ -103,7 +103,7 @@ def _opened(path: Path) -> IO[str]:
 
 
 def _read_expectation(path: Path) -> Expectation:
-    from pytest_llmreplay.config import read_yaml
+    from pytest_llmreplay.config.yaml_file import read_yaml
     from pytest_llmreplay.model.expectation import parse_expectation
 
     data = read_yaml(path)
@@ -114,7 +114,7 @@ def _read_expectation(path: Path) -> Expectation:
 
 
 def _read_tools(path: Path) -> list[Any]:
-    from pytest_llmreplay.config import read_yaml
+    from pytest_llmreplay.config.yaml_file import read_yaml
 
     data: Any = read_yaml(path, kind="tools") if path.suffix in (".yaml", ".yml") else _read_json(path)
     tools = data.get("tools") if isinstance(data, dict) else data

@@ -42,7 +42,7 @@ def compare(
     from pytest_llmreplay.cli.material import load_material
     from pytest_llmreplay.cli.terminal import echo, screen_of
     from pytest_llmreplay.compare import compare_many
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.report.comparison import comparisons_text
     from pytest_llmreplay.report.plain import case_rows, comparisons_data
 

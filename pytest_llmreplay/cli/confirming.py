@@ -11,7 +11,7 @@ from pytest_llmreplay.cli.model_answers import Missing, ask
 
 if TYPE_CHECKING:
     from pytest_llmreplay.cli.progress import Display
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.mine.finding import Finding
     from pytest_llmreplay.model.conversation import Conversation
     from pytest_llmreplay.model.ports import ModelRequest

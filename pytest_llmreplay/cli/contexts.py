@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmreplay.model.errors import UserError
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.model.case import Case
 
 

@@ -15,7 +15,7 @@ from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import printable
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.model.variant import Variant
 
 _PACKAGES = ("pytest-llmreplay", "pytest", "pytest-xdist", "pyarrow", "duckdb", "litellm", "aiohttp", "xllamacpp")
@@ -27,7 +27,7 @@ def doctor(data: bool) -> None:
     """Say what is installed and what would be used here; nothing is sent and nothing is written."""
     from tabulate import tabulate
 
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
 
     project = find_project(Path.cwd())
     if data:

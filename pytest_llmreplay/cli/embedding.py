@@ -23,7 +23,7 @@ def embedder_named(name: str, budget: Budget) -> Embedder:
     Raises:
         UserError: it is not installed, or cannot be reached as it is written.
     """
-    from pytest_llmreplay.config import fill_environment
+    from pytest_llmreplay.config.references import fill_environment
     from pytest_llmreplay.providers.embeddings import LitellmEmbedder, static_embedder
     from pytest_llmreplay.session.asking import model_target
 

@@ -25,7 +25,7 @@ from pytest_llmreplay.cli.terminal import confirmed
 from pytest_llmreplay.model.errors import UserError
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.model.case import Case
 
 _JOURNAL = ".journal"
@@ -45,7 +45,7 @@ def erase(user: str | None, trace: str | None, dry_run: bool, yes: bool) -> None
     The caches of mining are emptied, whoever is in them: they can be made again. The history of the repository is not
     rewritten; the commits that still hold it are listed.
     """
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
 
     wanted = user if user is not None else trace
     if wanted is None or not wanted.strip() or (user is not None and trace is not None):

@@ -83,7 +83,7 @@ class _Found:
 
 def _found(logs: LogChoice, asked: Asked, model: str | None, embedding: str, max_cost: float) -> _Found:
     from pytest_llmreplay.cli.confirming import Confirming
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.mine.caches import user_caches
     from pytest_llmreplay.mine.finding import Counted
     from pytest_llmreplay.providers.budget import Budget

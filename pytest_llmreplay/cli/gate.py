@@ -52,8 +52,8 @@ def gate(
     """
     from pytest_llmreplay.cli.material import load_material
     from pytest_llmreplay.compare import compare_outcomes
-    from pytest_llmreplay.config import find_project
     from pytest_llmreplay.config.gate import load_gate
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.report.commands import reproduce_commands
     from pytest_llmreplay.report.gating import calibrations_of, gate_of, judge_evidence
     from pytest_llmreplay.report.judged import judge_lines

@@ -36,7 +36,7 @@ def list_(status: str | None, suite: str | None, as_json: bool) -> None:
     from tabulate import tabulate
 
     from pytest_llmreplay.cli.golden_cases import all_cases
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
 
     project = find_project(Path.cwd())
     rows = [
@@ -74,7 +74,7 @@ def list_(status: str | None, suite: str | None, as_json: bool) -> None:
 def stats(as_json: bool) -> None:
     """Count the cases by suite, status, kind and label."""
     from pytest_llmreplay.cli.golden_cases import all_cases
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
 
     cases = [case for _, case in all_cases(find_project(Path.cwd()))]
     names = ("suite", "status", "kind", "severity", "failure_category", "failure_stage", "intent", "owner")
@@ -97,7 +97,7 @@ def stats(as_json: bool) -> None:
 @click.argument("case_id", metavar="CASE")
 def show(case_id: str) -> None:
     """Print one case readably, as YAML."""
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.store.case_text import case_to_yaml
     from pytest_llmreplay.store.cases import find_case
 
@@ -116,7 +116,7 @@ def stub(case_id: str, result: str, arguments: str | None) -> None:
     from dataclasses import replace
 
     from pytest_llmreplay.cli.golden_cases import change_cases
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.model.canonical import canonical_json
     from pytest_llmreplay.model.case import ANY_ARGUMENTS, Case, RecordedResult
     from pytest_llmreplay.promote import parse_stub

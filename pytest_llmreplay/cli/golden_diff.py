@@ -16,7 +16,7 @@ from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import one_line, printable
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.model.case import Case
 
 _CONTEXT_LINES = 2
@@ -28,7 +28,7 @@ _CONTEXT_LINES = 2
 @click.option("--markdown", is_flag=True, help="For a pull request.")
 def diff(before: str, after: str | None, markdown: bool) -> None:
     """Show what changed between two golden files, or between two git revisions (BASE..HEAD, or BASE.. for now)."""
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.store.cases import read_cases
 
     if after is not None:

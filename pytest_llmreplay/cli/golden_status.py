@@ -14,7 +14,7 @@ from pytest_llmreplay.model.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.model.case import Case
 
 _USER = "PYTEST_LLMREPLAY_USER"
@@ -32,7 +32,7 @@ def approve(case_ids: tuple[str, ...], by: str | None, not_the_promoter: bool) -
     from datetime import UTC, datetime
 
     from pytest_llmreplay.cli.golden_cases import change_cases, check_sound, said_by
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.promote import PROPOSED
 
     approver = said_by(by)
@@ -69,7 +69,7 @@ def retire(case_ids: tuple[str, ...], reason: str, residual: str | None) -> None
     from dataclasses import replace
 
     from pytest_llmreplay.cli.golden_cases import Wording, change_cases
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
 
     project = find_project(Path.cwd())
     wording = Wording(project, residual)
@@ -93,7 +93,7 @@ def prune(expired: bool, retired: bool, yes: bool) -> None:
     from datetime import UTC, datetime
 
     from pytest_llmreplay.cli.golden_cases import all_cases
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.store.cases import rewrite_cases
 
     if not (expired or retired):
@@ -125,7 +125,7 @@ def prune(expired: bool, retired: bool, yes: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 def compact(suite: str, out: Path | None, yes: bool) -> None:
     """Merge the files that hold nothing but cases of SUITE into one."""
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.store.cases import write_cases
 
     project = find_project(Path.cwd())

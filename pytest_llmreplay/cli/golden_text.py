@@ -13,7 +13,7 @@ from pytest_llmreplay.cli.possible_names import RESIDUAL
 from pytest_llmreplay.model.errors import LlmReplayError, UserError
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.model.case import Case
 
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="A folder: one file a case.")
 def export(what: tuple[str, ...], out: Path | None) -> None:
     """Write cases as YAML: those named, those in golden files, or all."""
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.store.case_text import case_to_yaml
 
     cases = list(_named(what, find_project(Path.cwd())))
@@ -44,7 +44,7 @@ def export(what: tuple[str, ...], out: Path | None) -> None:
 def import_(files: tuple[Path, ...], out: Path | None, residual: str | None) -> None:
     """Read cases from YAML: one that is known takes its own place, new ones go to --out."""
     from pytest_llmreplay.cli.golden_cases import Wording, all_cases, change_cases, check_not_opened, check_sound
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.store.cases import write_cases
 
     project = find_project(Path.cwd())
@@ -80,7 +80,7 @@ def import_(files: tuple[Path, ...], out: Path | None, residual: str | None) -> 
 def edit(case_id: str, source: Path | None, residual: str | None) -> None:
     """Open a case in $EDITOR; what does not validate is refused, and the text is kept."""
     from pytest_llmreplay.cli.golden_cases import Wording, change_cases, check_not_opened, check_sound
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.store.case_text import case_from_yaml, case_to_yaml
     from pytest_llmreplay.store.cases import find_case
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.command()
 def migrate() -> None:
     """Bring golden files of an older program to today's schema."""
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.model.case import SCHEMA_VERSION
     from pytest_llmreplay.store.cases import golden_files, rewrite_cases
 
@@ -47,8 +47,8 @@ def migrate_tools(mapping: Path, dry_run: bool, yes: bool) -> None:
     """Rename tools and map arguments and results in every case; the ids of the cases stay."""
     from pytest_llmreplay.cli.golden_cases import all_cases, change_cases, check_sound
     from pytest_llmreplay.cli.golden_diff import changes_between
-    from pytest_llmreplay.config import find_project
     from pytest_llmreplay.config.migration import load_migration
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.promote import ToolMigration
     from pytest_llmreplay.promote import migrate_tools as migrated
 

@@ -17,7 +17,7 @@ from pytest_llmreplay.providers.recorded import RecordMode
 from pytest_llmreplay.report.text import one_line, printable
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.judge.labels import Labels
     from pytest_llmreplay.judge.measured import Measured
 
@@ -70,7 +70,7 @@ def calibrate(
 
     Exit code 0: measured; 1: below --min-kappa; 2: a mistake; 10: the judge could not be asked.
     """
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.judge.labels import labels_of
     from pytest_llmreplay.store.label_files import read_columns
 

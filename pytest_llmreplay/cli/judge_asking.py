@@ -18,7 +18,7 @@ from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.paint import plural
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.judge.asking import Answers
     from pytest_llmreplay.judge.calibration import Calibration, Mode
     from pytest_llmreplay.judge.judging import Judging
@@ -50,7 +50,7 @@ def read_request(
     Raises:
         UserError: there is a mistake in one of them, or no telling which rubric is meant.
     """
-    from pytest_llmreplay.config import load_judge, load_rubric
+    from pytest_llmreplay.config.judge import load_judge, load_rubric
 
     file = rubric or only_rubric(project)
     return Request(load_judge(judge), judge, load_rubric(file), file, repeats, record, max_cost_usd)

@@ -14,7 +14,7 @@ from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import printable
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.judge.labelling import Unlabelled
     from pytest_llmreplay.model.case import Case
     from pytest_llmreplay.model.rubric import Rubric
@@ -35,7 +35,8 @@ def label(run: str, out: Path, rubric: Path | None) -> None:
     labels file, which `judge calibrate` takes; call it again to go on.
     """
     from pytest_llmreplay.cli.judge_asking import only_rubric
-    from pytest_llmreplay.config import find_project, load_rubric
+    from pytest_llmreplay.config.judge import load_rubric
+    from pytest_llmreplay.config.project import find_project
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UserError("labels come from a person, and there is no terminal to ask on")
@@ -63,7 +64,7 @@ def agree(first: Path, second: Path, as_json: bool, verbose: bool) -> None:
     place of verdicts: no judge can be expected to agree with people better than they do with each other.
     """
     from pytest_llmreplay.cli.judge_figures import Shown, floor_of
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.judge.labels import Given, join, labels_of
     from pytest_llmreplay.judge.measured import measure
     from pytest_llmreplay.store.label_files import read_columns

@@ -17,7 +17,7 @@ from pytest_llmreplay.model.errors import InfrastructureError, NotRun, UserError
 from pytest_llmreplay.providers.recorded import RecordMode
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.judge.judging import Judging
     from pytest_llmreplay.judge.pairs import Pair
     from pytest_llmreplay.model.case import Case
@@ -57,7 +57,8 @@ def pairwise(
     gated on it. Exit code 10: no pair could be measured.
     """
     from pytest_llmreplay.cli.terminal import echo, screen_of
-    from pytest_llmreplay.config import find_project, load_judge, load_rubric
+    from pytest_llmreplay.config.judge import load_judge, load_rubric
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.report.preferences import preferences_data, preferences_text
     from pytest_llmreplay.session.asking import opened_judging
 
@@ -118,7 +119,7 @@ def _cases(project: Project, outcomes: list[Outcome]) -> Iterator[Case]:
 
 
 def _own_rubric(project: Project, case: Case) -> Rubric | None:
-    from pytest_llmreplay.config import rubric_of
+    from pytest_llmreplay.config.judge import rubric_of
     from pytest_llmreplay.model.expectation import parse_expectation
 
     expected = parse_expectation(case.expect, file=case.case_id).rubric

@@ -12,7 +12,7 @@ from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.outcome import outcome_row
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.model.outcome import Outcome
 
 _LISTS = ("reasons", "calls", "tags")

@@ -16,7 +16,7 @@ from pytest_llmreplay.cli.watching import Monitor, Seen, Watch, Window, watches_
 from pytest_llmreplay.model.errors import UserError
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.mine.accepted_rates import AcceptedRate
     from pytest_llmreplay.mine.monitoring import Reading
     from pytest_llmreplay.model.case import Case

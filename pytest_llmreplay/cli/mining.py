@@ -15,7 +15,7 @@ from pytest_llmreplay.report.text import printable
 
 if TYPE_CHECKING:
     from pytest_llmreplay.cli.progress import Display
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.config.signals import OwnSignal
     from pytest_llmreplay.mine.caches import Caches
     from pytest_llmreplay.mine.signals import Signal

@@ -15,7 +15,7 @@ from pytest_llmreplay.report.text import printable
 
 if TYPE_CHECKING:
     from pytest_llmreplay.cli.progress import Display
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.model.ports import ModelRequest
     from pytest_llmreplay.model.variant import ModelTarget
     from pytest_llmreplay.providers.budget import Budget

@@ -68,7 +68,7 @@ def monitor(
 
 def _comparing(asked: Asked, baseline: Path | None) -> Monitored:
     from pytest_llmreplay.cli.monitored import Monitored
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.mine.monitoring import exit_code, judge
 
     project = find_project(Path.cwd())
@@ -94,7 +94,7 @@ def _comparing(asked: Asked, baseline: Path | None) -> Monitored:
 def _accepting(asked: Asked, baseline: Path | None, now: dt.datetime) -> Monitored:
     """Measure all of the logs, also what was accepted before, and write the rates of the cases that have one."""
     from pytest_llmreplay.cli.monitored import Monitored
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.mine.accepted_rates import AcceptedRates
     from pytest_llmreplay.mine.monitoring import exit_code, judge
     from pytest_llmreplay.store.atomic import write_text_atomically

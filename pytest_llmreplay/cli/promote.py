@@ -28,7 +28,7 @@ from pytest_llmreplay.providers.recorded import RecordMode
 from pytest_llmreplay.report.text import printable
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.model.case import Case
     from pytest_llmreplay.model.conversation import Conversation
     from pytest_llmreplay.promote import Duplicate, Stopped
@@ -97,7 +97,7 @@ def promote(logs: tuple[str, ...], out: Path | None, suite: str | None, dry_run:
     asked on a terminal, and elsewhere --residual decides. A case with an expectation is open at once (with --control:
     fixed); with a proposed one, or none, it is a draft and does not run.
     """
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.promote import Promotion
 
     choices = Choices.of(options)

@@ -11,7 +11,7 @@ from pytest_llmreplay.cli.selection import with_ids
 
 if TYPE_CHECKING:
     from pytest_llmreplay.cli.choices import Choices
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.model.case import Case
     from pytest_llmreplay.model.conversation import Conversation
     from pytest_llmreplay.promote import Given, Step
@@ -59,7 +59,7 @@ def _expecting(project: Project, choices: Choices) -> list[Step]:
     from pytest_llmreplay.promote import expect_from_column, expect_from_file
 
     if choices.expect is not None:
-        from pytest_llmreplay.config import load_expectations
+        from pytest_llmreplay.config.expectations import load_expectations
 
         return [expect_from_file(load_expectations(choices.expect, root=project.root))]
     return [] if choices.expect_column is None else [expect_from_column(choices.expect_column)]

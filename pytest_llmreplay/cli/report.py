@@ -13,7 +13,7 @@ from pytest_llmreplay.model.errors import UserError
 if TYPE_CHECKING:
     from pytest_llmreplay.cli.material import Material
     from pytest_llmreplay.compare import Comparison, Decision
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.model.variant import Variant
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -56,7 +56,7 @@ def report(
     """
     from pytest_llmreplay.cli.material import load_material
     from pytest_llmreplay.compare import compare_outcomes
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.report.commands import reproduce_commands
 
     project = find_project(Path.cwd())
@@ -161,7 +161,7 @@ def _variant(project: Project, material: Material, name: str, allow: bool) -> Va
     Raises:
         UserError: the run does not say where it is, or its file has changed since.
     """
-    from pytest_llmreplay.config import load_variant
+    from pytest_llmreplay.config.variant import load_variant
 
     bare = name.partition("@")[0]
     known = (info["variants"][bare] for info in material.runs if bare in (info.get("variants") or {}))

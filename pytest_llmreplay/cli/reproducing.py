@@ -13,7 +13,7 @@ from pytest_llmreplay.report.text import one_line
 
 if TYPE_CHECKING:
     from pytest_llmreplay.cli.choices import Choices
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.model.case import Case
     from pytest_llmreplay.session.reproduction import Bench, Reproduction
 

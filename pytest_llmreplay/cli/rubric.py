@@ -28,7 +28,7 @@ def suggest(cases: tuple[str, ...], out: Path | None) -> None:
     The failures stand above each criterion as comments. No model is asked and nothing is sent.
     """
     from pytest_llmreplay.cli.terminal import echo
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.judge.draft import draft_text, drafted
     from pytest_llmreplay.store.atomic import write_text_atomically
     from pytest_llmreplay.store.cases import find_case

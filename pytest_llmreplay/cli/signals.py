@@ -22,7 +22,7 @@ def list_signals(as_json: bool) -> None:
     from tabulate import tabulate
 
     from pytest_llmreplay.cli.mining import project_signals
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
 
     known = project_signals(find_project(Path.cwd()))
     rows = [

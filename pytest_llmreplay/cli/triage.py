@@ -111,7 +111,7 @@ class _Triaged:
 def _triaged(
     logs: LogChoice, asked: TriageAsked, wanted: Wanted, namer: str | None, embedding: str, max_cost: float
 ) -> _Triaged:
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.mine.caches import user_caches
     from pytest_llmreplay.providers.budget import Budget
 

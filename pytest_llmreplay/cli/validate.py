@@ -12,7 +12,7 @@ from pytest_llmreplay.model.errors import Problems, UserError
 from pytest_llmreplay.report.text import printable
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.model.case import Case
     from pytest_llmreplay.model.variant import Variant
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 @click.command()
 def validate() -> None:
     """Check the golden files and the configs of this project; exit code 1 when there is a problem."""
-    from pytest_llmreplay.config import find_project
     from pytest_llmreplay.config.check import check_configs
+    from pytest_llmreplay.config.project import find_project
 
     project = find_project(Path.cwd())
     variants, problems = check_configs(project.configs, project.root)
@@ -76,7 +76,7 @@ def _cases_in(path: Path, project: Project, places: dict[str, str], problems: li
 
 
 def _expectation_problems(case: Case, name: str, root: Path) -> Iterator[UserError]:
-    from pytest_llmreplay.config import rubric_of
+    from pytest_llmreplay.config.judge import rubric_of
     from pytest_llmreplay.model.conversation import turns_of
     from pytest_llmreplay.model.expectation import parse_expectation
     from pytest_llmreplay.model.rubric import RubricReference

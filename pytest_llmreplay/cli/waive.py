@@ -12,7 +12,7 @@ from pytest_llmreplay.cli.possible_names import RESIDUAL
 from pytest_llmreplay.model.errors import UserError
 
 if TYPE_CHECKING:
-    from pytest_llmreplay.config import Project
+    from pytest_llmreplay.config.project import Project
     from pytest_llmreplay.model.case import Case
 
 
@@ -29,7 +29,7 @@ def waive(case_id: str, until: str, owner: str, reason: str, residual: str | Non
     """
     from pytest_llmreplay.cli.golden_cases import Wording
     from pytest_llmreplay.compare.policy import Waiver
-    from pytest_llmreplay.config import find_project
+    from pytest_llmreplay.config.project import find_project
     from pytest_llmreplay.config.waivers import load_waivers, waivers_text
     from pytest_llmreplay.model.written import parse_written
     from pytest_llmreplay.report.text import one_line

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_llmreplay.model.outcome import Outcome
+if TYPE_CHECKING:
+    from pytest_llmreplay.model.outcome import Outcome
 
 ItemVerdict = Literal["passed", "now_passes", "known_failing", "baseline_failing", "failed", "error", "skipped"]
 EXIT_PASS, EXIT_FAILED, EXIT_UNMEASURABLE = 0, 1, 10
@@ -89,6 +90,6 @@ def _open_incident(kind: str, case_status: str) -> bool:
 
 
 def _fields(outcome: Outcome | Mapping[str, Any], *names: str) -> tuple[Any, ...]:
-    if isinstance(outcome, Outcome):
-        return tuple(getattr(outcome, name) for name in names)
-    return tuple(outcome[name] for name in names)
+    if isinstance(outcome, Mapping):
+        return tuple(outcome[name] for name in names)
+    return tuple(getattr(outcome, name) for name in names)

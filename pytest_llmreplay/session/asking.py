@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_llmreplay.config import Project, load_variant
+from pytest_llmreplay.config.project import Project
+from pytest_llmreplay.config.variant import load_variant
 from pytest_llmreplay.judge.judging import Judging
 from pytest_llmreplay.model.errors import InfrastructureError, NotRun, UserError
 from pytest_llmreplay.model.judge import Judge

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from pytest_llmreplay.config import fill_environment
+from pytest_llmreplay.config.references import fill_environment
 from pytest_llmreplay.model.canonical import digest
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.conversation import Conversation

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llmreplay.model.errors import LlmReplayError
-from pytest_llmreplay.model.trial import Trial
-from pytest_llmreplay.report.failure import failure_text, reproduce_command
-from pytest_llmreplay.report.fence import fenced_on_github
 from pytest_llmreplay.report.text import printable
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.model.trial import Trial
 
 
 class TrialFailedError(Exception):
@@ -45,6 +45,9 @@ class BadRowError(SetupError):
 def error_text(item: pytest.Item, error: BaseException) -> str | None:
     """What an item shows for an error that is ours, instead of a traceback; None for any other error."""
     if isinstance(error, TrialFailedError | TrialTroubleError):
+        from pytest_llmreplay.report.failure import failure_text
+        from pytest_llmreplay.report.fence import fenced_on_github
+
         return fenced_on_github(failure_text(error.trial, _reproduce(item, error.trial)))
     if isinstance(error, LlmReplayError | BadRowError):
         return printable(str(error))
@@ -101,6 +104,8 @@ def show_headline(report: pytest.TestReport, headline: str) -> None:
 
 def _reproduce(item: pytest.Item, trial: Trial) -> str:
     """The command that replays an item's trial alone."""
+    from pytest_llmreplay.report.failure import reproduce_command
+
     root = item.config.rootpath
     file = Path(trial.variant.file)
     shown = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmreplay.model.errors import UserError
-from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.report.text import printable
 from pytest_llmreplay.session.failures import error_text, show_headline
 from pytest_llmreplay.session.interrupts import on_next_interrupt
@@ -22,6 +21,7 @@ from pytest_llmreplay.session.session import ReplaySession
 from pytest_llmreplay.store.cases import KeptIndex, is_case_file
 
 if TYPE_CHECKING:
+    from pytest_llmreplay.model.trial import Trial
     from pytest_llmreplay.providers.litellm_process import LitellmProcess
     from pytest_llmreplay.session.gating import GateResult
     from pytest_llmreplay.session.host import Host

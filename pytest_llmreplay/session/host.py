@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmreplay.config import load_environment
+from pytest_llmreplay.config.environment import load_environment
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.errors import NotRun, NotWritten
 from pytest_llmreplay.model.outcome import Outcome, Reason, outcome_row

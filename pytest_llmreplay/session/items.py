@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llmreplay.model.errors import NotRun, UserError
-from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.report.text import printable
 from pytest_llmreplay.session.failures import BadRowError, TrialFailedError, TrialTroubleError, error_text
 from pytest_llmreplay.session.plan import PlannedTrial
 from pytest_llmreplay.session.session import ReplaySession
 from pytest_llmreplay.store.cases import BadRow
+
+if TYPE_CHECKING:
+    from pytest_llmreplay.model.trial import Trial
 
 
 class GoldenFile(pytest.File):

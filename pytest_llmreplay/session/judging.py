@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pytest_llmreplay.config import rubric_of
+from pytest_llmreplay.config.judge import rubric_of
 from pytest_llmreplay.judge.applied import CHECK, JudgedPart, applied
 from pytest_llmreplay.judge.judging import Judging
 from pytest_llmreplay.judge.material import Material, material_of_trial

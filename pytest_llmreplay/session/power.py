@@ -6,8 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 
 from pytest_llmreplay.compare.policy import JudgeRule
-from pytest_llmreplay.config import load_judge
 from pytest_llmreplay.config.gate import judge_rule
+from pytest_llmreplay.config.judge import load_judge
 from pytest_llmreplay.judge.calibration import (
     Calibration,
     calibration_for,

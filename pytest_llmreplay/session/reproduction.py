@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmreplay.checks import check_trajectory
-from pytest_llmreplay.config import load_environment, load_variant
+from pytest_llmreplay.config.environment import load_environment
+from pytest_llmreplay.config.variant import load_variant
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.errors import InfrastructureError, NotRun, Unmeasurable, UserError
 from pytest_llmreplay.model.expectation import parse_expectation

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmreplay.compare.ratchet import ItemVerdict, item_verdict
-from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import TracesTarget
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial
@@ -17,6 +16,7 @@ from pytest_llmreplay.session.variants import load_policy, load_variants
 from pytest_llmreplay.store.cases import BadRow, CaseEntry, KeptIndex, golden_files
 
 if TYPE_CHECKING:
+    from pytest_llmreplay.model.trial import Trial
     from pytest_llmreplay.session.engine import Engine
     from pytest_llmreplay.session.power import Power
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmreplay.config import load_variant, read_yaml
+from pytest_llmreplay.config.variant import load_variant
+from pytest_llmreplay.config.yaml_file import read_yaml
 from pytest_llmreplay.model.errors import Problems, UserError, did_you_mean
 from pytest_llmreplay.model.variant import Variant
 from pytest_llmreplay.session.options import Settings
-from pytest_llmreplay.store.baseline import ACCEPTED
 
 if TYPE_CHECKING:
     from pytest_llmreplay.compare.policy import GatePolicy
@@ -36,9 +36,11 @@ def load_variants(settings: Settings) -> dict[str, Variant]:
             other = variants[variant.name].file
             raise UserError(f"the name is taken by {other}", file=str(file), key="name", value=variant.name)
         variants[variant.name] = variant
-    if settings.baseline == ACCEPTED and ACCEPTED not in variants:
-        return variants
     if settings.baseline is not None and settings.baseline not in variants:
+        from pytest_llmreplay.store.baseline import ACCEPTED
+
+        if settings.baseline == ACCEPTED:
+            return variants
         raise UserError(
             "the baseline is not among the variants", key="--llmreplay-baseline", value=settings.baseline,
             allowed=list(variants),

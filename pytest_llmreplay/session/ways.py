@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
-from pytest_llmreplay.config import fill_environment
+from pytest_llmreplay.config.references import fill_environment
 from pytest_llmreplay.judge.judging import Abilities
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.judge import Judge

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from pytest_llmreplay.config import load_rubric
+from pytest_llmreplay.config.judge import load_rubric
 from pytest_llmreplay.model.conversation import Message
 from pytest_llmreplay.store.cases import write_cases
 from tests.session.conftest import make_case

@@ -1,7 +1,7 @@
 import pytest
 
-from pytest_llmreplay.config import load_judge, load_rubric, rubric_of
 from pytest_llmreplay.config.check import check_configs
+from pytest_llmreplay.config.judge import load_judge, load_rubric, rubric_of
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.rubric import InlineRubric, RubricReference
 

@@ -1,6 +1,7 @@
 import pytest
 
-from pytest_llmreplay.config import fill_environment, find_project
+from pytest_llmreplay.config.project import find_project
+from pytest_llmreplay.config.references import fill_environment
 from pytest_llmreplay.model.errors import UserError
 
 

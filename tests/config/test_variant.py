@@ -1,6 +1,7 @@
 import pytest
 
-from pytest_llmreplay.config import load_environment, load_variant
+from pytest_llmreplay.config.environment import load_environment
+from pytest_llmreplay.config.variant import load_variant
 from pytest_llmreplay.model.errors import Problems, UserError
 from pytest_llmreplay.model.variant import Environment, ModelTarget
 

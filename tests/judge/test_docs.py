@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from pytest_llmreplay.cli.judge import judge
-from pytest_llmreplay.config import load_expectations, load_judge, load_rubric
+from pytest_llmreplay.config.expectations import load_expectations
 from pytest_llmreplay.config.gate import load_gate
+from pytest_llmreplay.config.judge import load_judge, load_rubric
 from pytest_llmreplay.config.schemas import json_schema
 from pytest_llmreplay.judge.agreement import Figures
 from pytest_llmreplay.judge.labelled import mode_of

@@ -11,7 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from examples import make_logs
-from pytest_llmreplay.config import load_environment, load_variant
+from pytest_llmreplay.config.environment import load_environment
+from pytest_llmreplay.config.variant import load_variant
 from pytest_llmreplay.model.conversation import Message, ToolCall
 from pytest_llmreplay.model.expectation import parse_expectation
 from pytest_llmreplay.providers.local_prompt import exchanges_of

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from pytest_llmreplay.config import load_judge, load_rubric
+from pytest_llmreplay.config.judge import load_judge, load_rubric
 from pytest_llmreplay.judge.agreement import Judged, figures_of
 from pytest_llmreplay.judge.calibration import Calibration, calibration_text
 from pytest_llmreplay.store.runs import RunStore
