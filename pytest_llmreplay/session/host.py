@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -22,6 +22,7 @@ from pytest_llmreplay.model.trial import Trial
 from pytest_llmreplay.model.variant import CallableTarget, ModelTarget, Variant
 from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.providers.litellm_process import LitellmProcess
+from pytest_llmreplay.report.summary import RunSummary
 from pytest_llmreplay.session.compose import Workshop, build_replayers, close_all
 from pytest_llmreplay.session.engine import LocalEngine
 from pytest_llmreplay.session.judging import TrialJudge, build_judging
@@ -94,7 +95,8 @@ class Host:
         info = run_info(settings, variants, environment.digest) | {"judge": judge_info(settings, power)}
         measured = _measured(store, settings.resume)
         self._run = start_run(store, settings, info, self.notices.append)
-        self._kept = KeptOutcomes(self._run, self._budget.stop)
+        self._counted = RunSummary(settings.baseline)
+        self._kept = KeptOutcomes(self._run, self._counted.add, self._budget.stop)
         self._settings = settings
         self._accepted = read_baseline(settings.accepted)[1] if settings.baseline == ACCEPTED else []
         earlier = Earlier(measured, self._accepted)
@@ -146,9 +148,15 @@ class Host:
         """How many trials were not replayed, since all that they depend on is as it was when they were accepted."""
         return self._runner.unchanged
 
-    def outcomes(self, columns: Collection[str]) -> Iterator[Outcome]:
-        """The outcomes of the run, one after the other, with these fields at least; nobody keeps them."""
-        return self._kept.outcomes(columns)
+    def summary(self) -> tuple[RunSummary, list[Outcome]]:
+        """What the run came to, and its outcomes where there is a baseline to compare them with."""
+        compared = [] if self._settings.baseline is None else self.compared()
+        if not compared and self._kept.counted_once:
+            return self._counted, compared
+        summary = RunSummary(self._settings.baseline)
+        for outcome in compared or self._kept.outcomes(RunSummary.COLUMNS):
+            summary.add(outcome)
+        return summary, compared
 
     def compared(self) -> list[Outcome]:
         """All outcomes of the run, with those of the accepted baseline where it is the one to compare with."""

@@ -43,12 +43,14 @@ class KeptOutcomes:
 
     Args:
         run: where they are written.
+        count: called with every outcome as it is kept.
         stop: called with a sentence and `code` once something could not be written: what is answered from then on
             would be paid for and lost.
     """
 
-    def __init__(self, run: Run, stop: Callable[..., None]) -> None:
+    def __init__(self, run: Run, count: Callable[[Outcome], None], stop: Callable[..., None]) -> None:
         self._run = run
+        self._count = count
         self._stop = stop
         self._unwritten: dict[TrialId, Outcome] = {}
 
@@ -66,6 +68,7 @@ class KeptOutcomes:
         except NotWritten as error:
             outcome = not_kept(outcome, error)
             self._unwritten[outcome.trial_id] = outcome
+        self._count(outcome)
         self._stop_where_nothing_is_written(outcome)
         return outcome
 
@@ -78,8 +81,14 @@ class KeptOutcomes:
             # A part of them may find room.
             return [t if planned.confirms else replace(t, outcome=self.add(t.outcome)) for planned, t in finished]
         for outcome in outcomes:
+            self._count(outcome)
             self._stop_where_nothing_is_written(outcome)
         return [trial for _, trial in finished]
+
+    @property
+    def counted_once(self) -> bool:
+        """Whether no trial was counted twice."""
+        return not (self._run.replaced_any or self._unwritten)
 
     def outcome(self, trial_id: TrialId) -> Outcome | None:
         """The outcome of a trial, while the run is not sealed; None when there is none."""

@@ -11,7 +11,6 @@ import pytest
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.fence import fenced_on_github
 from pytest_llmreplay.report.paint import Screen, plural
-from pytest_llmreplay.report.summary import RunSummary
 from pytest_llmreplay.report.text import one_line
 from pytest_llmreplay.store.baseline import ACCEPTED
 
@@ -27,10 +26,7 @@ def write_summary(reporter: pytest.TerminalReporter, host: Host, settings: Setti
     """Print what the run came to, where it is kept and what to do next."""
     if not host.replayed_any:
         return
-    compared = [] if settings.baseline is None else host.compared()
-    summary = RunSummary(settings.baseline)
-    for outcome in compared or host.outcomes(RunSummary.COLUMNS):
-        summary.add(outcome)
+    summary, compared = host.summary()
     names = [ACCEPTED, *host.variants] if settings.baseline == ACCEPTED else list(host.variants)
     reporter.section("llmreplay", sep="=")
     try:

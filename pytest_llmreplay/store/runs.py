@@ -39,7 +39,8 @@ TrialId = tuple[str, str, int]
 class Run:
     """A run that this process writes; its journal is locked until it is sealed or closed.
 
-    Outcomes are kept on the disk alone; in memory is where the latest one of each trial begins.
+    Outcomes are kept on the disk alone; in memory is where the latest one of each trial begins. `replaced_any` says
+    whether one took the place of an earlier one of its trial.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Run:
         self._journal = journal
         self._on_notice = on_notice
         self._is_new = is_new
+        self.replaced_any = False
         self._draft = outcomes_draft(folder)
         if not is_new:
             self._draft.end()  # earlier records may count, too
@@ -146,6 +148,7 @@ class Run:
     def _remember(self, outcome: Outcome, place: int) -> None:
         number = self._numbers[outcome.variant, outcome.trial].setdefault(outcome.case_id, len(self._places))
         if number < len(self._places):
+            self.replaced_any = True
             self._draft.end()
             self._places[number] = place
         else:

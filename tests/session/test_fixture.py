@@ -33,6 +33,7 @@ def test_a_failed_assertion_is_added_to_the_outcome(project):
     assert outcome.status == "failed"
     assert [reason.code for reason in outcome.reasons] == ["own_assertion"]
     assert "nice" in outcome.reasons[0].message
+    result.stdout.fnmatch_lines(["variant  passed  failed*", "v2 * 0 * 1 *"])
 
 
 def test_a_test_that_breaks_is_red_even_on_an_open_case(project):
