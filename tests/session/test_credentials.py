@@ -48,7 +48,7 @@ class Talkative:
         self.sent = []
 
     def routes(self):
-        return [web.post("/chat", self.chat), web.post("/v1", self.model)]
+        return [web.post("/chat", self.chat), web.post("/v1/chat/completions", self.model)]
 
     async def chat(self, request):
         self.sent.append((str(request.url), dict(request.headers)))
