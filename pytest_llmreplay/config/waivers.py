@@ -12,7 +12,7 @@ from pytest_llmreplay.compare.policy import Waiver, Waivers
 from pytest_llmreplay.config.yaml_file import read_yaml
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.model.written import parse_written
-from pytest_llmreplay.model.yaml_loader import load_yaml
+from pytest_llmreplay.model.yaml_loader import YamlDumper, load_yaml
 
 _HEAD = "# yaml-language-server: $schema=schemas/waivers.json\nkind: waivers\n"
 
@@ -57,7 +57,8 @@ def _plain(waiver: Waiver) -> dict[str, Any]:
 
 
 def _dumped(value: Any) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
+    text: str = yaml.dump(value, Dumper=YamlDumper, sort_keys=False, allow_unicode=True, width=120)
+    return text
 
 
 def _parsed(text: str) -> Any:

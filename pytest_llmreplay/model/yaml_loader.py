@@ -35,6 +35,18 @@ for _name, _form, _letters in (
     YamlLoader.add_implicit_resolver(f"{_TAG}{_name}", re.compile(rf"^(?:{_form})$"), list(_letters))
 
 
+class YamlDumper(yaml.SafeDumper):
+    """A safe dumper that quotes each text which the loader, or one by the older rules, would not read as text."""
+
+
+YamlDumper.yaml_implicit_resolvers = {
+    letter: [*yaml.SafeDumper.yaml_implicit_resolvers.get(letter, ()), *forms]
+    for letter, forms in {
+        **dict.fromkeys(yaml.SafeDumper.yaml_implicit_resolvers, ()), **YamlLoader.yaml_implicit_resolvers
+    }.items()
+}  # fmt: skip
+
+
 def load_yaml(text: str) -> Any:
     """The one document in a text.
 

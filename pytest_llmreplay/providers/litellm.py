@@ -12,7 +12,7 @@ from pytest_llmreplay.model.variant import ModelTarget
 from pytest_llmreplay.providers.credentials import hidden, key_from_environment, without_credentials
 from pytest_llmreplay.providers.litellm_process import LitellmProcess
 from pytest_llmreplay.providers.logprobs import read_tokens
-from pytest_llmreplay.providers.prices import cost_usd
+from pytest_llmreplay.providers.prices import cost_usd, token_count
 
 
 class LitellmProvider:
@@ -74,7 +74,7 @@ class LitellmProvider:
                 f"{self._config.model} answered without a usable message: {error}", code="bad_response", retryable=True
             ) from error
         usage = response.get("usage") or {}
-        tokens = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        tokens = token_count(usage.get("prompt_tokens")), token_count(usage.get("completion_tokens"))
         return ModelReply(
             message=message,
             finish_reason=choice.get("finish_reason"),

@@ -18,7 +18,7 @@ from pytest_llmreplay.model.ports import ModelReply, ModelRequest
 from pytest_llmreplay.model.variant import ModelTarget
 from pytest_llmreplay.providers.credentials import hidden, key_from_environment, without_credentials
 from pytest_llmreplay.providers.logprobs import read_tokens
-from pytest_llmreplay.providers.prices import cost_usd
+from pytest_llmreplay.providers.prices import cost_usd, token_count
 from pytest_llmreplay.providers.sse import assembled
 from pytest_llmreplay.providers.trouble import clean_message, retry_after_seconds, status_error
 
@@ -149,7 +149,7 @@ class OpenAIProvider:
                 retryable=True,
             ) from error
         usage: Mapping[str, Any] = response.get("usage") or {}
-        tokens = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+        tokens = token_count(usage.get("prompt_tokens")), token_count(usage.get("completion_tokens"))
         return ModelReply(
             message=message,
             finish_reason=choice.get("finish_reason"),
@@ -170,7 +170,3 @@ def _proxy_for(url: str) -> str | None:
     if proxy_bypass(parts.hostname or ""):
         return None
     return getproxies().get(parts.scheme)
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -87,6 +87,7 @@ class Gate:
         self._lowered_at = float("-inf")
         self._refusals = 0
         self._refused_since: float | None = None
+        self._refused_last = float("-inf")
         self._held_until = float("-inf")
         self._rates = [
             _Rate(allowed, clock) for allowed in (requests_per_minute, tokens_per_minute) if allowed is not None
@@ -102,16 +103,27 @@ class Gate:
 
     @property
     def refused_for_s(self) -> float:
-        """For how many seconds the endpoint has answered none of its requests and asked for less."""
-        return 0.0 if self._refused_since is None else self._clock.now() - self._refused_since
+        """How many seconds lie between the first and the last of the refusals since the endpoint's last answer.
+
+        Of refusals that a minute lies between, in which nothing was refused, only the later ones count.
+        """
+        return 0.0 if self._refused_since is None else self._refused_last - self._refused_since
 
     @asynccontextmanager
-    async def enter(self, check: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
+    async def enter(
+        self, check: Callable[[], None] = lambda: None, check_held: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[None]:
         """Wait for a place, hold it, give it back.
 
         Args:
             check: called during long waits; what it raises ends them.
+            check_held: called too while the endpoint's refusals hold everything up.
         """
+
+        def check_both() -> None:
+            check()
+            check_held()
+
         while self._under_way >= int(self._limit):
             waiter = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
@@ -119,7 +131,7 @@ class Gate:
         self._under_way += 1
         try:
             while (pause := self._held_until - self._clock.now()) > 0:
-                await self._clock.pause(pause, check)
+                await self._clock.pause(pause, check_both)
             for rate in self._rates:
                 await rate.wait(check)
             if self._requests is not None:
@@ -143,8 +155,10 @@ class Gate:
 
         Refusals of requests that were sent before that count once.
         """
-        if self._refused_since is None:
-            self._refused_since = self._clock.now()
+        now = self._clock.now()
+        if self._refused_since is None or now - self._refused_last > _MINUTE:
+            self._refused_since = now
+        self._refused_last = now
         if sent_at > self._lowered_at:
             self._limit = max(1.0, self._limit / 2)
             self._lowered_at = self._clock.now()
@@ -225,7 +239,8 @@ class Pressure:
                     raise
                 pause = error.retry_after or self._backoff(attempt)
                 patience.lost_s += pause + (self._clock.now() - sent_at if attempt > 1 else 0.0)
-                if patience.lost_s > self._wait_s or self._is_refused_for_long:
+                given_up = error.code in _PRESSURE_CODES and self._is_refused_for_long
+                if patience.lost_s > self._wait_s or given_up:
                     raise InfrastructureError(
                         f"{error} (asked {attempt} times in {self._clock.now() - started:.1f} s)", code=error.code
                     ) from error
@@ -235,9 +250,7 @@ class Pressure:
     def _is_refused_for_long(self) -> bool:
         return self._gate.refused_for_s > self._wait_s
 
-    def _check(self) -> None:
-        """Raise what ends a long wait at the gate."""
-        self._budget.check()
+    def _check_held(self) -> None:
         if self._is_refused_for_long:
             raise InfrastructureError(
                 f"given up: the endpoint has refused every request for {self._gate.refused_for_s:.1f} s",
@@ -245,7 +258,7 @@ class Pressure:
             )
 
     async def _once(self, ask: Callable[[], Awaitable[T]], spent: Callable[[T], Spent]) -> T:
-        async with self._gate.enter(self._check):
+        async with self._gate.enter(self._budget.check, self._check_held):
             self._budget.check()
             sent_at = self._clock.now()
             try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_llmreplay.model.variant import Prices
 
+_MOST_TOKENS = 2**53
 _LIST = "model_prices_and_context_window_backup.json"
 
 
@@ -24,6 +25,12 @@ def cost_usd(
     if prices is None:
         return None
     return (input_tokens * prices.input_per_million + output_tokens * prices.output_per_million) / 1_000_000
+
+
+def token_count(told: Any) -> int | None:
+    """How many tokens a reply says it took, or None where it says nothing that could be true."""
+    is_count = isinstance(told, int) and not isinstance(told, bool) and 0 <= told < _MOST_TOKENS
+    return told if is_count else None
 
 
 @lru_cache(maxsize=256)

@@ -13,7 +13,7 @@ import yaml
 from pytest_llmreplay.model.case import Case, Provenance, RecordedResult
 from pytest_llmreplay.model.conversation import Message, Step, Tool, ToolCall
 from pytest_llmreplay.model.errors import UserError
-from pytest_llmreplay.model.yaml_loader import YamlLoader
+from pytest_llmreplay.model.yaml_loader import YamlDumper, YamlLoader
 from pytest_llmreplay.store.case_rows import JSON_COLUMNS, FieldError, case_from_row, json_text, row_of
 
 # YAML changes or refuses these unless they are escaped between double quotes.
@@ -178,7 +178,7 @@ class _Loader(YamlLoader):
         return super().construct_mapping(node, deep)
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(YamlDumper):
     """Block style; a text of several lines is a literal block where YAML would keep each of its characters."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -20,7 +21,7 @@ class Draft:
     """Rows of a Parquet file that has no name yet, in a file without a name, which is gone with its process.
 
     What counts is the journal: whatever goes wrong here, as on a full disk, only ends the draft, and the Parquet file
-    is made from the journal then.
+    is made from the journal then. Safe to use from several threads.
 
     Args:
         folder: where the file is going to be.
@@ -48,55 +49,57 @@ class Draft:
         self._file: BinaryIO | None = None
         self._writer: GroupWriter | None = None
         self._ended = False
+        self._lock = threading.RLock()
 
     def add(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Add the records that the journal got, in its order; none may take the place of an earlier one."""
-        if self._ended:
-            return
-        self._records.extend(records)
-        if len(self._records) >= self._batch_rows:
-            try:
+        with self._lock, self._ending_on_trouble():
+            if self._ended:
+                return
+            self._records.extend(records)
+            if len(self._records) >= self._batch_rows:
                 self._write()
-            except OSError:
-                self.end()
 
     def end(self) -> None:
-        """Say that the draft will not do."""
-        self._ended = True
-        self._records = []
+        """Say that the draft will not do, and let its file go."""
+        with self._lock:
+            self._ended = True
+            self._records = []
+            # A full disk refuses even the end of what is thrown away.
+            with contextlib.suppress(OSError):
+                self._close_writer(whole=False)
+            if self._file is not None:
+                with contextlib.suppress(OSError):
+                    self._file.close()
+                self._file = None
 
     def finish(self, path: Path) -> bool:
         """Write the file at `path`, atomically.
 
         Returns:
             Whether that was done: not where the draft has ended, or where so few records came that it was not begun.
-
-        Raises:
-            UserError: the file cannot be written.
         """
-        if self._ended or self._file is None:
-            return False
-        file = self._file
-        try:
-            self._write()
-            self._close_writer()
-            file.seek(0)
-        except OSError:
-            self.end()
-            return False
-        write_atomically(path, lambda temporary: _copy(file, temporary))
-        return True
+        done = False
+        with self._lock, self._ending_on_trouble():
+            if not self._ended and self._file is not None:
+                file = self._file
+                self._write()
+                self._close_writer()
+                file.seek(0)
+                write_atomically(path, lambda temporary: _copy(file, temporary))
+                done = True
+        return done
 
-    def close(self) -> None:
-        """Let the file go."""
-        self.end()
-        # A full disk refuses even the end of what is thrown away.
-        with contextlib.suppress(OSError):
-            self._close_writer(whole=False)
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
-            self._file = None
+    @contextlib.contextmanager
+    def _ending_on_trouble(self) -> Iterator[None]:
+        """End the draft on any error, since a part of its records may be lost; none is raised but an interrupt."""
+        try:
+            yield
+        except Exception:  # noqa: BLE001 (the journal has everything, and says what is wrong when it is read)
+            self.end()
+        except BaseException:
+            self.end()
+            raise
 
     def _write(self) -> None:
         if self._file is None:

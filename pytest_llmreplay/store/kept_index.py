@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_llmreplay.model.case import SCHEMA_VERSION
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.store.atomic import write_text_atomically, writing
 from pytest_llmreplay.store.case_index import BadRow, CaseEntry, CaseLabels, read_index
@@ -38,7 +40,8 @@ class KeptIndex:
 
     def holds(self, path: Path) -> bool:
         """Whether this golden file was read before and has not changed since."""
-        return self._place(path).is_file()
+        # Path.is_file raises where the folder is another user's.
+        return os.path.isfile(self._place(path))  # noqa: PTH113
 
     def read(self, path: Path) -> Sequence[CaseEntry | BadRow]:
         """`read_index`, from what was kept where that still holds.
@@ -50,15 +53,18 @@ class KeptIndex:
         with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
             return _entries(json.loads(place.read_text(encoding="ascii")))
         entries = read_index(path)
-        is_settled = time.time() - path.stat().st_ctime > _TICK_S
-        if self._writes and is_settled and place == self._place(path):
+        if self._writes and _is_settled(path) and place == self._place(path):
             cases = [entry for entry in entries if isinstance(entry, CaseEntry)]
             if len(cases) == len(entries):
                 self._keep(place, cases)
         return entries
 
     def _place(self, path: Path) -> Path:
-        return self._state / _FOLDER / f"{_digest(path.absolute(), CaseLabels._fields)}-{_stamp(path)}.json"
+        return (
+            self._state
+            / _FOLDER
+            / f"{_digest(path.absolute(), CaseLabels._fields, SCHEMA_VERSION)}-{_stamp(path)}.json"
+        )
 
     def _keep(self, place: Path, entries: Sequence[CaseEntry]) -> None:
         numbers: dict[CaseLabels, int] = {}
@@ -78,6 +84,13 @@ def _entries(kept: Mapping[str, Any]) -> list[CaseEntry]:
     labels = [CaseLabels._make([*plain[:-1], tuple(plain[-1])]) for plain in kept["labels"]]
     of = map(labels.__getitem__, kept["labels_of"])
     return list(map(CaseEntry, kept["case_ids"], of, range(len(kept["case_ids"]))))
+
+
+def _is_settled(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_ctime > _TICK_S
+    except OSError:
+        return False
 
 
 def _stamp(path: Path) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from pytest_llmreplay.model.errors import UserError
+from pytest_llmreplay.model.errors import NotWritten, UserError
 from pytest_llmreplay.store.atomic import reason_of, write_atomically
 from pytest_llmreplay.store.utf8 import MARK, restored, storable
 
@@ -166,6 +166,7 @@ def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema, *, g
     Raises:
         UserError: the file cannot be written.
     """
+    import pyarrow as pa
 
     def write(temporary: Path) -> None:
         writer = GroupWriter(temporary, schema, group_rows=group_rows)
@@ -177,7 +178,10 @@ def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema, *, g
             raise
         writer.close()
 
-    write_atomically(path, write)
+    try:
+        write_atomically(path, write)
+    except (pa.ArrowException, OverflowError) as error:
+        raise NotWritten(f"cannot be written as Parquet: {_first_line(error)}", file=str(path)) from error
 
 
 def _holds_mark(table: pa.Table) -> bool:

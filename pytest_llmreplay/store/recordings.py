@@ -219,7 +219,7 @@ class RecordingStore:
         finally:
             journal.close()
             if draft is not None:
-                draft.close()
+                draft.end()
 
     def _write_part(self, journal: Path, part: Path) -> None:
         with journal.open("rb") as file:

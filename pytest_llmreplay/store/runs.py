@@ -142,7 +142,7 @@ class Run:
 
     def close(self) -> None:
         """Let the run go; what is not sealed is sealed by the next command."""
-        self._draft.close()
+        self._draft.end()
         self._journal.close()
 
     def _remember(self, outcome: Outcome, place: int) -> None:

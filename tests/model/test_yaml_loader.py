@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmreplay.model.yaml_loader import load_yaml
+from pytest_llmreplay.model.yaml_loader import YamlDumper, load_yaml
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,11 @@ def test_numbers_booleans_and_dates_are_what_they_were(text, value):
 plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 
 
-@given(st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+like_numbers = st.text("0123456789.eE+-_:xob", max_size=8) | st.sampled_from(["1.5e3", "4.2E7", "-.5", "1.e5", "NO"])
+
+
+@given(st.recursive(plain | like_numbers, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
 def test_what_is_dumped_comes_back(value):
-    assert load_yaml(yaml.safe_dump(value)) == value
+    dumped = yaml.dump(value, Dumper=YamlDumper)
+    assert load_yaml(dumped) == value
+    assert yaml.safe_load(dumped) == value

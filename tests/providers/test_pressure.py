@@ -147,6 +147,37 @@ def test_it_gives_up_when_the_time_is_up_and_says_how_often_it_asked():
     assert clock.time <= 20
 
 
+@pytest.mark.parametrize(
+    ("rate", "most", "wait_s", "refuses"),
+    [
+        (30, 1, 30.0, lambda number, now: number == 30),
+        (30, 4, 30.0, lambda number, now: 27 <= number <= 30),
+        (2, 8, 60.0, lambda number, now: now <= 0.5),
+    ],
+)
+def test_waiting_for_the_rate_is_no_refusal(rate, most, wait_s, refuses):
+    fake, asked = FakeClock(), []
+    limited = gate(most, clock=fake.clock(), requests_per_minute=rate)
+    pressure = Pressure(limited, Budget(), wait_s=wait_s, clock=fake.clock())
+
+    async def ask():
+        asked.append(fake.time)
+        number, now = len(asked), fake.time
+        await asyncio.sleep(0)
+        if refuses(number, now):
+            raise passing(code="rate_limited")
+        return "yes"
+
+    async def trial():
+        begin_trial()
+        return await pressure.send(ask, lambda _: Spent())
+
+    async def session():
+        return await asyncio.gather(*(asyncio.create_task(trial()) for _ in range(60)))
+
+    assert asyncio.run(session()) == 60 * ["yes"]
+
+
 def test_an_endpoint_that_refuses_everything_is_not_waited_for_by_each_trial_anew():
     fake, ended, asked = FakeClock(), [], []
     pressure = Pressure(gate(clock=fake.clock()), Budget(), wait_s=20.0, clock=fake.clock())

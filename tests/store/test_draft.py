@@ -110,10 +110,16 @@ def test_recordings_of_before_are_no_matter(recordings):
     assert RecordingStore(recordings.folder).find("k7") == {"text": "again 7"}
 
 
+def no_memory(*args, **kwargs):
+    raise MemoryError
+
+
+@pytest.mark.parametrize("trouble", [full_disk, no_memory])
 @pytest.mark.parametrize("what", ["table_of", "GroupWriter", "tempfile.TemporaryFile"])
-def test_trouble_while_it_is_written_loses_nothing(run, recordings, monkeypatch, what):
-    monkeypatch.setattr(f"{draft.__name__}.{what}", full_disk)
-    run.add(*OUTCOMES)
+def test_trouble_while_it_is_written_loses_nothing(run, recordings, monkeypatch, what, trouble):
+    run.add(*OUTCOMES[:300])
+    monkeypatch.setattr(f"{draft.__name__}.{what}", trouble)
+    run.add(*OUTCOMES[300:])
     record_all(recordings)
     monkeypatch.undo()
     assert read_outcomes(sealed(run)) == OUTCOMES
@@ -131,11 +137,31 @@ def test_trouble_at_the_end_loses_nothing(run, recordings, monkeypatch):
     assert len(recorded(recordings)) == MANY
 
 
+def test_a_copy_that_fails_is_made_from_the_journal(run, recordings, monkeypatch):
+    run.add(*OUTCOMES)
+    record_all(recordings)
+    monkeypatch.setattr(draft.shutil, "copyfileobj", full_disk)
+    assert read_outcomes(sealed(run)) == OUTCOMES
+    assert len(recorded(recordings)) == MANY
+
+
+@pytest.mark.parametrize("number", [10**30, -(10**30)])
+def test_a_number_that_parquet_cannot_hold_leaves_the_journal(run, number):
+    run.add(*OUTCOMES, replace(OUTCOMES[0], case_id="odd", input_tokens=number))
+    with pytest.raises(UserError, match="cannot be written as Parquet: "):
+        run.seal()
+    run.close()
+    store = RunStore(run.folder.parent.parent, lambda notice: None)
+    assert store.seal_abandoned() == []
+    assert len(store.load()[1]) == MANY + 1
+
+
 def test_a_file_that_cannot_be_written_leaves_the_journal(run, monkeypatch):
     run.add(*OUTCOMES)
-    monkeypatch.setattr(draft.shutil, "copyfileobj", full_disk)
+    monkeypatch.setattr("pytest_llmreplay.store.atomic.sync", full_disk)
     with pytest.raises(UserError, match="No space left"):
         run.seal()
+    monkeypatch.undo()
     run.close()
     assert sorted(path.name for path in run.folder.iterdir()) == ["outcomes.journal", "run.json"]
     assert RunStore(run.folder.parent.parent).load()[1] == OUTCOMES
