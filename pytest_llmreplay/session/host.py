@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
-import platform
-import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_llmreplay.config.environment import load_environment
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.errors import NotRun, NotWritten
 from pytest_llmreplay.model.outcome import Outcome, Reason, outcome_row
 from pytest_llmreplay.model.trial import Trial
-from pytest_llmreplay.model.variant import CallableTarget, ModelTarget, Variant
+from pytest_llmreplay.model.variant import Variant
 from pytest_llmreplay.providers.budget import Budget
 from pytest_llmreplay.providers.litellm_process import LitellmProcess
 from pytest_llmreplay.report.summary import RunSummary
@@ -30,8 +26,8 @@ from pytest_llmreplay.session.keeping import KeptOutcomes, start_run
 from pytest_llmreplay.session.options import Settings
 from pytest_llmreplay.session.plan import PlannedTrial, gravity
 from pytest_llmreplay.session.power import Power
+from pytest_llmreplay.session.run_info import run_info
 from pytest_llmreplay.session.trials import Earlier, TrialRunner
-from pytest_llmreplay.session.ways import way_to
 from pytest_llmreplay.store.baseline import ACCEPTED, as_baseline, origins_of, read_baseline
 from pytest_llmreplay.store.recordings import RecordingStore
 from pytest_llmreplay.store.runs import RunStore
@@ -43,7 +39,6 @@ if TYPE_CHECKING:
 
 # While one window of requests is under way, the next one is made ready and waits at the gate.
 _WINDOWS = 2
-_NAMED_PACKAGES = ("pytest-llmreplay", "pytest", "litellm", "pyarrow", "aiohttp", "xllamacpp")
 
 
 class Host:
@@ -60,11 +55,7 @@ class Host:
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        variants: Mapping[str, Variant],
-        power: Power,
-        litellm: LitellmProcess | None = None,
+        self, settings: Settings, variants: Mapping[str, Variant], power: Power, litellm: LitellmProcess | None = None
     ) -> None:
         self.notices: list[str] = []
         self.variants = variants
@@ -92,8 +83,8 @@ class Host:
         replayers = build_replayers(variants, workshop)
         judging = None if power.judge is None else build_judging(power.judge, workshop)
         judge = TrialJudge(judging, power, settings.root, self.notices.append)
-        info = run_info(settings, variants, environment.digest) | {"judge": judge_info(settings, power)}
         measured = _measured(store, settings.resume)
+        info = run_info(settings, variants, environment.digest, power)
         self._run = start_run(store, settings, info, self.notices.append)
         self._counted = RunSummary(settings.baseline)
         self._kept = KeptOutcomes(self._run, self._counted.add, self._budget.stop)
@@ -253,74 +244,3 @@ def _measured(store: RunStore, resume: str | None) -> dict[tuple[str, str, int],
 def window_of(variant: Variant) -> int:
     """How many trials of a variant may be under way at once; a log is only read, so its number hardly matters."""
     return getattr(variant.target, "max_concurrency", 8)
-
-
-def run_info(settings: Settings, variants: Mapping[str, Variant], environment_digest: str) -> dict[str, Any]:
-    """What produced a run: versions, digests, the git commit. No credentials, no personal data."""
-    return {
-        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "baseline": settings.baseline,
-        "trials": settings.trials,
-        "record": settings.record,
-        "variants": {name: _variant_info(variant, settings.root) for name, variant in variants.items()},
-        "environment_digest": environment_digest,
-        "versions": {"python": platform.python_version(), **_versions()},
-        "git_commit": _git_commit(settings.root),
-        "ci": bool(os.environ.get("CI")),
-    }
-
-
-def judge_info(settings: Settings, power: Power) -> dict[str, Any] | None:
-    """What a run says of its judge; None when nobody judges."""
-    if power.judge is None or settings.judge is None:
-        return None
-    return {
-        "file": _shown(settings.judge, settings.root),
-        "digest": power.judge.digest,
-        "model": power.judge.target.model,
-        "via": way_to(power.judge.target),
-        "when": power.judge.when,
-        "votes": power.judge.votes,
-        "scoring": power.judge.scoring,
-    }
-
-
-def _variant_info(variant: Variant, root: Path) -> dict[str, Any]:
-    target = variant.target
-    return {
-        "file": _shown(Path(variant.file), root),
-        "digest": variant.digest,
-        "target": target.type,
-        "model": getattr(target, "model", None),
-        "via": way_to(target) if isinstance(target, ModelTarget) else None,
-        "function": target.function if isinstance(target, CallableTarget) else None,
-    }
-
-
-def _shown(file: Path, root: Path) -> str:
-    return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _NAMED_PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _git_commit(root: Path) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607 (git is found where the user has it)
-            cwd=root,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None if done.returncode == 0 else None
