@@ -42,7 +42,7 @@ _WINDOWS = 2
 
 
 class Host:
-    """One run: everything is set up at once and taken down by `finish`.
+    """One run: everything is set up at once and taken down by `close`.
 
     Args:
         settings: what the session was asked to do.

@@ -65,8 +65,8 @@ class Draft:
         with self._lock:
             self._ended = True
             self._records = []
-            # A full disk refuses even the end of what is thrown away.
-            with contextlib.suppress(OSError):
+            # A full disk refuses even the end of what is thrown away, and Arrow that of what it could not write.
+            with contextlib.suppress(Exception):
                 self._close_writer(whole=False)
             if self._file is not None:
                 with contextlib.suppress(OSError):

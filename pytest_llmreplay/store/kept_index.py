@@ -1,6 +1,6 @@
 """What collection read of golden files, kept so that the next one does without Arrow.
 
-Importing Arrow takes as much memory as pytest with 10,000 items, and a third of its time: in every process that only
+Importing Arrow takes about as much memory as pytest with 10,000 items, and half its time: in every process that only
 collects, such as each worker of xdist.
 """
 

@@ -137,6 +137,23 @@ def test_trouble_at_the_end_loses_nothing(run, recordings, monkeypatch):
     assert len(recorded(recordings)) == MANY
 
 
+def refusing(*args, **kwargs):
+    raise ValueError("write to closed file")
+
+
+def test_a_writer_that_cannot_be_closed_loses_nothing(run, recordings, monkeypatch):
+    run.add(*OUTCOMES[:300])
+    close_writer = draft.Draft._close_writer
+    monkeypatch.setattr(
+        draft.Draft, "_close_writer", lambda self, whole=True: (close_writer(self, whole=False), refusing())
+    )
+    monkeypatch.setattr(draft, "table_of", no_memory)
+    run.add(*OUTCOMES[300:])
+    record_all(recordings)
+    assert read_outcomes(sealed(run)) == OUTCOMES
+    assert len(recorded(recordings)) == MANY
+
+
 def test_a_copy_that_fails_is_made_from_the_journal(run, recordings, monkeypatch):
     run.add(*OUTCOMES)
     record_all(recordings)
