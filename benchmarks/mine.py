@@ -6,8 +6,10 @@ The log is generated (see make_logs.py), or canonical ones that exist. Every fig
 in CPU seconds of the process (all threads, user and system), which what else the machine does changes least; MB/s is
 text of messages by the clock.
 
-* bare: a DuckDB query that reads the same columns and touches every text (the length of each), on a database opened in
-  the same way. The ratio of a signal is its CPU time over that of the bare query of its columns.
+* bare: a DuckDB query that reads the same columns and the ids, and touches every value (the length of each text, the
+  sum of numbers), on a database opened in the same way. Outliers are judged by the figures of the whole log, which are
+  read first, so that their bare query is one of the figures and one of all columns. The ratio of a signal is its CPU
+  time over that of the bare query of its columns.
 * Python signals are looked for on the rows that their condition selects, of the first 20,000 conversations: the rates
   are conversations of the log, and those looked at, a CPU second.
 * memory is the most that the process ever held.
@@ -33,6 +35,7 @@ from tabulate import tabulate
 from benchmarks.make_logs import bytes_of, shop_conversations, up_to
 from benchmarks.signals import known_signals
 from pytest_llmreplay.mine.signals import Signal, scan
+from pytest_llmreplay.mine.signals.figures import FIGURES
 from pytest_llmreplay.model.conversation import Conversation
 from pytest_llmreplay.traces import (
     CANONICAL_COLUMNS,
@@ -50,6 +53,7 @@ TOUCHED = {
     "tools": "sum(list_sum(list_transform(tools, lambda t: strlen(t.name) + strlen(t.parameters))))",
     "steps": "sum(list_sum(list_transform(steps, lambda s: strlen(s.kind) + strlen(s.output))))",
 }
+NUMBERS = ("latency_s", "input_tokens", "output_tokens", "cost_usd")
 IN_PYTHON = 20_000
 EXPRESSIONS = (
     "len(list_filter(messages, lambda m: m.role = 'user')) >= 3",
@@ -70,10 +74,17 @@ def seconds(work: Callable[[], Any], times: int) -> tuple[float, float]:
 
 
 def bare(table: LogTable, columns: Sequence[str]) -> Callable[[], Any]:
-    """The query that only reads these columns."""
-    real = [name for name in columns if name in CANONICAL_COLUMNS]
-    touched = ", ".join(TOUCHED.get(name, f"max({name})") for name in real)
-    return lambda: table.connection.execute(f"SELECT {touched} FROM log").fetchall()
+    """The queries that only read these columns."""
+    real = ["conversation_id", *(name for name in columns if name in CANONICAL_COLUMNS)]
+    queries = [f"SELECT {', '.join(map(touched, real))} FROM log"]
+    figures = [FIGURES[name] for name in columns if name in FIGURES]
+    queries += [f"SELECT sum({figure}), {touched('model')} FROM whole_log" for figure in figures]
+    return lambda: [table.connection.execute(query).fetchall() for query in queries]
+
+
+def touched(column: str) -> str:
+    """An aggregate for which every value of the column is read; a maximum would come from the file's statistics."""
+    return TOUCHED.get(column, f"sum({column})" if column in NUMBERS else f"sum(strlen({column}))")
 
 
 def looked_for(table: LogTable, signals: Sequence[Signal]) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.signals import clean_shop, measure
 from pytest_llmreplay.mine.signals import Found, Signal, chosen, entry_point_signals, evidence, scan, with_own
-from pytest_llmreplay.mine.signals.figures import FIGURES, limits_sql
+from pytest_llmreplay.mine.signals.figures import FIGURES, STEP, limits_by_model
 from pytest_llmreplay.mine.signals.sql import Says
 from pytest_llmreplay.model.conversation import Conversation, Message, Step
 from pytest_llmreplay.model.errors import UserError
@@ -140,10 +140,10 @@ def test_the_limits_are_those_of_the_robust_z_score(table_of):
     mad = statistics.median(abs(value - middle) for value in logs)
     mean = statistics.mean(abs(math.log(one.latency_s) - math.log(2.0)) for one in flat)
     with table_of([*few, *many, *flat]) as table:
-        limits = dict(table.connection.execute(limits_sql(FIGURES["latency_limits"])).fetchall())
+        limits = limits_by_model(table.connection, FIGURES["latency_limits"])
     assert limits == {
-        "many": pytest.approx(math.exp(middle + 3.5 * 1.482602 * mad)),
-        "": pytest.approx(2.0 * math.exp(3.5 * 1.253314 * mean)),
+        "many": pytest.approx(math.exp(middle + 3.5 * 1.482602 * mad), rel=2 * STEP),
+        "": pytest.approx(2.0 * math.exp(3.5 * 1.253314 * mean), rel=2 * STEP),
     }
 
 
@@ -153,6 +153,22 @@ def test_an_outlier_is_judged_by_the_whole_log(table_of, signals):
     with table_of([*talks, slow], where="latency_s > 5") as table:
         met = scan(table.connection, [signals["latency_outlier"]], canonical_conversation, CANONICAL_COLUMNS)
         assert [shown.conversation_id for shown in met] == ["slow"]
+
+
+@pytest.mark.parametrize("figures", [[1.0] * 30, [1.0, 1e308] * 15, [float("inf")] * 30, [1.0] * 29 + [float("nan")]])
+def test_figures_that_are_alike_or_beyond_measure_have_no_outliers(table_of, signals, figures):
+    talks = [talk(user("a"), named=str(i), model="m", latency_s=figure) for i, figure in enumerate(figures)]
+    with table_of(talks) as table:
+        met = scan(table.connection, [signals["latency_outlier"]], canonical_conversation, CANONICAL_COLUMNS)
+        assert list(met) == []
+
+
+def test_counts_of_tokens_that_no_integer_holds_together_are_outliers(table_of, signals):
+    talks = [talk(user("a"), named=str(i), model="m", input_tokens=100 + i % 7) for i in range(40)]
+    absurd = talk(user("a"), named="absurd", model="m", input_tokens=2**63 - 1, output_tokens=2**63 - 1)
+    with table_of([*talks, absurd]) as table:
+        met = scan(table.connection, [signals["token_outlier"]], canonical_conversation, CANONICAL_COLUMNS)
+        assert [shown.conversation_id for shown in met] == ["absurd"]
 
 
 def test_names_that_do_not_exist_are_refused(signals):

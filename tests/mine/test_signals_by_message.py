@@ -115,17 +115,18 @@ def _abandoned(conversation: Conversation, index: int) -> bool:
     return last and bool(re.search(r"[?？][^?？.!]{0,40}$", text)) and not re.search(words.CLOSING, text[-160:])
 
 
-def _telling(text: str) -> set[str]:
+def _telling(text: str) -> list[str]:
     found = re.sub(r"[?.,!]", " ", text).split(" ")
-    return {word for word in found if len(word.encode()) > 2 and word not in STOP_WORDS.split()}
+    return [word for word in found if len(word.encode()) > 2 and word not in STOP_WORDS.split()]
 
 
 def _rephrased(said: str, before: str) -> bool:
-    longer, shorter = sorted((len(said.encode()), len(before.encode())), reverse=True)
-    if not longer < min(500, 2.5 * shorter) or len(set(said) & set(before)) <= 0.7 * len(set(said) | set(before)):
+    shorter, longer = sorted((said, before), key=lambda text: len(text.encode()))
+    alike = len(set(said) & set(before)) > 0.7 * len(set(said) | set(before))
+    if not alike or len(longer.encode()) >= min(500, 2.5 * len(shorter.encode())):
         return False
-    one, other = _telling(said), _telling(before)
-    return len(one & other) >= max(2, 0.6 * min(len(one), len(other)))
+    telling = _telling(shorter)
+    return sum(word in longer for word in telling) >= max(2, 0.6 * len(telling))
 
 
 def _repeats(conversation: Conversation, index: int) -> bool:
@@ -134,7 +135,7 @@ def _repeats(conversation: Conversation, index: int) -> bool:
         return False
     earlier = [one.content for one in conversation.messages[:index] if one.role == "user" and one.content]
     again = bool(earlier) and _rephrased(message.content.lower(), (earlier[-1] or "").lower())
-    return again or bool(re.search(words.SAYS_AGAIN, message.content))
+    return again or (index > 1 and bool(re.search(words.SAYS_AGAIN, message.content)))
 
 
 def _says(pattern: str, *roles: str) -> Callable[[Conversation, int], bool]:
@@ -237,7 +238,15 @@ def test_patterns_that_are_looked_for_together_match_what_each_matches(table_of,
     ]
     said = texts_of_the_patterns(9000)
     log = [
-        talk(user(text), bot(None, ("order", "{}")), result(returned), bot(answer), named=str(number))
+        talk(
+            user("a"),
+            bot("b"),
+            user(text),
+            bot(None, ("order", "{}")),
+            result(returned),
+            bot(answer),
+            named=str(number),
+        )
         for number, (text, returned, answer) in enumerate(zip(said, said, said, strict=True))
     ]
     with table_of(log) as table:

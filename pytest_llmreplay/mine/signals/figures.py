@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pytest_llmreplay.mine.signals.signal import Signal
-from pytest_llmreplay.mine.signals.sql import literal, steps_where, whole_where
+from pytest_llmreplay.mine.signals.sql import literal, steps_where
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
 
 Z = 3.5
 FEWEST = 20
+STEP = 0.001
+"""Logarithms are counted in steps of this size, so that memory does not grow with the log."""
+_LARGEST = math.log(sys.float_info.max)
 FIGURES: Mapping[str, str] = {
     "latency_limits": "latency_s",
-    "token_limits": "coalesce(input_tokens, 0) + coalesce(output_tokens, 0)",
+    "token_limits": "coalesce(input_tokens, 0)::DOUBLE + coalesce(output_tokens, 0)",
     "cost_limits": "cost_usd",
 }
-"""The derived columns that hold what is much, by model (no model is the empty text); and of which figure."""
+"""The derived columns that hold what is much, by model (no model is the empty text); and of which figure.
+
+Each has a second column before whose name stands `lowest_`: the least of its limits, or null.
+"""
 
 _BLOCKED = (
     *("triggered", "blocked", "block", "intervened", "guardrail_intervened", "denied", "deny", "rejected", "flagged"),
@@ -22,16 +35,37 @@ _BLOCKED = (
 )
 
 
-def limits_sql(figure: str) -> str:
-    """The query for model and limit: where the robust z-score of the figure's logarithm reaches `Z`."""
-    return f"""
-        WITH figures AS (SELECT coalesce(model, '') AS model, list(ln({figure})) AS xs FROM whole_log
-            WHERE {figure} > 0 GROUP BY ALL HAVING count(*) >= {FEWEST}),
-        middles AS (SELECT model, xs, list_median(xs) AS middle FROM figures),
-        spreads AS (SELECT model, middle, list_transform(xs, lambda x: abs(x - middle)) AS away FROM middles)
-        SELECT model, exp(middle + {Z} * CASE WHEN list_median(away) > 1e-9 THEN 1.482602 * list_median(away)
-            ELSE 1.253314 * list_avg(away) END)
-        FROM spreads WHERE list_avg(away) > 1e-9"""  # noqa: S608 - constants
+def limits_by_model(connection: duckdb.DuckDBPyConnection, figure: str) -> dict[str, float]:
+    """Where the robust z-score of the figure's logarithm reaches `Z`, for each model of the relation `whole_log`.
+
+    A model with fewer than `FEWEST` conversations, or all of whose figures are alike, has no limit.
+    """
+    import numpy as np
+
+    sql = f"""
+        SELECT model, list(step), list(count) FROM (
+            SELECT coalesce(model, '') AS model, round(ln({figure}) / {STEP}) AS step, count(*) AS count
+            FROM whole_log WHERE {figure} > 0 AND isfinite({figure}) GROUP BY ALL)
+        GROUP BY ALL HAVING sum(count) >= {FEWEST} ORDER BY model"""  # noqa: S608 - constants
+    limits = {}
+    for model, listed, counted in connection.execute(sql).fetchall():
+        steps, counts = np.array(listed), np.array(counted)
+        middle = _median(steps, counts)
+        away = np.abs(steps - middle)
+        spread = 1.482602 * _median(away, counts) or 1.253314 * float(np.average(away, weights=counts))
+        if spread > 0:
+            limits[model] = math.exp(min(STEP * (middle + Z * spread), _LARGEST))
+    return limits
+
+
+def _median(values: np.ndarray, counts: np.ndarray) -> float:
+    """The median of values that occur so many times each."""
+    import numpy as np
+
+    order = np.argsort(values)
+    upto = np.cumsum(counts[order])
+    around = [np.searchsorted(upto, upto[-1] / 2, side) for side in ("left", "right")]
+    return float(values[order][around].mean())
 
 
 def _outlier(name: str, limits: str, what: str, columns: tuple[str, ...]) -> Signal:
@@ -41,8 +75,9 @@ def _outlier(name: str, limits: str, what: str, columns: tuple[str, ...]) -> Sig
         "model",
         f"{what} far above those of the same model: the robust z-score of the logarithm, (ln x - median) / "
         f"(1.4826 MAD), is more than {Z:g} (Iglewicz and Hoaglin 1993; where the MAD is 0, 1.2533 times the mean "
-        f"absolute deviation takes its place). A model with fewer than {FEWEST} conversations has none.",
-        whole_where(f"{FIGURES[limits]} > {limits}[coalesce(model, '')]"),
+        f"absolute deviation takes its place; both are computed in steps of {STEP:g}). A model with fewer than "
+        f"{FEWEST} conversations has none.",
+        f"{FIGURES[limits]} > lowest_{limits} AND {FIGURES[limits]} > {limits}[coalesce(model, '')]",
         columns=("model", *columns, limits),
         at="conversation",
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_llmreplay.mine.signals.figures import FIGURES, limits_sql
+from pytest_llmreplay.mine.signals.figures import FIGURES, limits_by_model
 from pytest_llmreplay.mine.signals.signal import ROW, Signal
 from pytest_llmreplay.mine.signals.sql import Says, literal, matches
 from pytest_llmreplay.mine.signals.texts import DERIVED
@@ -33,9 +33,9 @@ def signals_query(connection: duckdb.DuckDBPyConnection, signals: Sequence[Signa
     """
     names = {signal.name: f"signal_{number}" for number, signal in enumerate(signals)}
     whole = {names[signal.name]: signal for signal in signals if not signal.each}
-    shows = {name: name if signal.find else f"len({name}) > 0" for name, signal in whole.items()}
-    candidate = " OR ".join(f"coalesce({name}, false)" for name, signal in whole.items() if signal.find)
-    found = [f"(i = 1 AND coalesce({one}, false))" for one in shows.values()]
+    holds = {name: name if signal.is_condition else f"len({name}) > 0" for name, signal in whole.items()}
+    candidate = " OR ".join(name for name, signal in whole.items() if signal.find)
+    found = [f"(i = 1 AND {one})" for one in holds.values()]
     by_message = [way for signal in signals for way in signal.ways]
     found += [_any_of(by_message)] if by_message else []
     columns = [ROW, "conversation_id", "i"]
@@ -61,7 +61,11 @@ def log_with_derived(connection: duckdb.DuckDBPyConnection, signals: Iterable[Si
     source = "log"
     for name, sql in DERIVED.items():
         source = _with(source, {name: sql} if name in wanted else {})
-    return _with(source, {name: _limits(connection, figure) for name, figure in FIGURES.items() if name in wanted})
+    for name, figure in FIGURES.items():
+        if name in wanted:
+            limits = limits_by_model(connection, figure)
+            source = _with(source, {name: _map(limits), f"lowest_{name}": _lowest(limits)})
+    return source
 
 
 def _with(source: str, columns: Mapping[str, str]) -> str:
@@ -69,10 +73,14 @@ def _with(source: str, columns: Mapping[str, str]) -> str:
     return f"(SELECT *, {listed} FROM {source})" if listed else source  # noqa: S608
 
 
-def _limits(connection: duckdb.DuckDBPyConnection, figure: str) -> str:
-    limits = connection.execute(limits_sql(figure)).fetchall()
-    entries = ", ".join(f"{literal(model)}: {limit!r}::DOUBLE" for model, limit in limits)
+def _map(limits: Mapping[str, float]) -> str:
+    entries = ", ".join(f"{literal(model)}: {limit!r}::DOUBLE" for model, limit in limits.items())
     return f"MAP {{{entries}}}::MAP(VARCHAR, DOUBLE)"
+
+
+def _lowest(limits: Mapping[str, float]) -> str:
+    """A constant, which DuckDB compares with the statistics of a row group before it reads that."""
+    return f"{min(limits.values())!r}::DOUBLE" if limits else "NULL::DOUBLE"
 
 
 def _any_of(lists: Sequence[tuple[str, ...]]) -> str:

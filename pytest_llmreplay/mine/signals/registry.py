@@ -12,7 +12,6 @@ from pytest_llmreplay.mine.signals.figures import FIGURE_SIGNALS
 from pytest_llmreplay.mine.signals.grounding import GROUNDING_SIGNALS
 from pytest_llmreplay.mine.signals.leaks import leak_signals
 from pytest_llmreplay.mine.signals.signal import Signal, TextDetector
-from pytest_llmreplay.mine.signals.sql import whole_where
 from pytest_llmreplay.mine.signals.texts import TEXT_SIGNALS
 from pytest_llmreplay.model.case import FailureCategory, FailureStage
 from pytest_llmreplay.model.errors import UserError
@@ -53,8 +52,7 @@ def expression_signal(
     name: str, category: FailureCategory, stage: FailureStage, definition: str, expression: str
 ) -> Signal:
     """A signal that shows where an expression, which must be checked before, is true of the canonical columns."""
-    sql = whole_where(f"(\n{expression}\n)")
-    return Signal(name, category, stage, definition, sql, columns=(), at="conversation")
+    return Signal(name, category, stage, definition, f"(\n{expression}\n)", columns=(), at="conversation")
 
 
 def entry_point_signals(found: Sequence[EntryPoint] | None = None) -> list[tuple[str, list[Signal]]]:

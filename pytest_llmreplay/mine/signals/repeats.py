@@ -13,8 +13,20 @@ STOP_WORDS = (
     "the and for you your please can could would like want need with that this from have has was are not but just"
     " what how when where why who will does did get got let our their them they there then than some any all yes"
     " thanks thank okay hello hey its about into also been being were which help know tell give make still again"
+    " good morning evening"
 )
 _USER_TEXT = "m.role = 'user' AND strlen(m.content) > 0"
+_OF_A_LENGTH = "greatest(strlen(z[1]), strlen(z[2])) < least(500, 2.5 * least(strlen(z[1]), strlen(z[2])))"
+_SHORTER = "CASE WHEN strlen(z[1]) <= strlen(z[2]) THEN z[1] ELSE z[2] END"
+_LONGER = "CASE WHEN strlen(z[1]) <= strlen(z[2]) THEN z[2] ELSE z[1] END"
+
+
+def _users(value: str) -> str:
+    """This of each message of the user that has text."""
+    return (
+        f"list_filter(list_transform(messages, lambda m, i: CASE WHEN {_USER_TEXT} THEN {value} END), "
+        "lambda v: v IS NOT NULL)"
+    )
 
 
 def _telling(text: str) -> str:
@@ -24,39 +36,23 @@ def _telling(text: str) -> str:
     return f"list_filter(string_split({spaced}, ' '), lambda w: CASE WHEN strlen(w) > 2 THEN NOT {stopped} END)"
 
 
-def _once(words: str) -> str:
-    """The different ones of a few words; list_distinct, which hashes, is three times as dear."""
-    return f"list_filter({words}, lambda w, n: list_position({words}, w) = n)"
-
-
-_OF_A_LENGTH = "greatest(strlen(z[1]), strlen(z[2])) < least(500, 2.5 * least(strlen(z[1]), strlen(z[2])))"
-_SHARED = "len(list_filter(p.said, lambda w: list_contains(p.before, w)))"
-
 REPEATS: Mapping[str, str] = {
-    "user_texts": (
-        f"list_filter(list_transform(messages, lambda m: CASE WHEN {_USER_TEXT} THEN lower(m.content) END), "
-        "lambda t: t IS NOT NULL)"
-    ),
-    "user_places": (
-        f"list_filter(list_transform(messages, lambda m, i: CASE WHEN {_USER_TEXT} THEN i END), "
-        "lambda p: p IS NOT NULL)"
-    ),
+    "user_texts": _users("lower(m.content)"),
     "similar_pairs": (
-        "list_filter(list_zip(user_texts[2:], user_texts[:len(user_texts) - 1], user_places[2:]), "
+        "list_filter(list_zip(user_texts[2:], user_texts[:len(user_texts) - 1], range(2, len(user_texts) + 1)), "
         f"lambda z: CASE WHEN {_OF_A_LENGTH} THEN jaccard(z[1], z[2]) > 0.7 END)"
     ),
     "telling_pairs": (
         "list_transform(similar_pairs, lambda z: "
-        f"{{'said': {_telling('z[1]')}, 'before': {_telling('z[2]')}, 'place': z[3]}})"
+        f"{{'telling': {_telling(_SHORTER)}, 'longer': {_LONGER}, 'number': z[3]}})"
     ),
-    "different_pairs": (
-        "list_transform(telling_pairs, lambda p: "
-        f"{{'said': {_once('p.said')}, 'before': {_once('p.before')}, 'place': p.place}})"
+    "repeated": (
+        "list_transform(list_filter(telling_pairs, lambda p: len(list_filter(p.telling, lambda w: "
+        "contains(p.longer, w))) >= greatest(2, 0.6 * len(p.telling))), lambda p: p.number)"
     ),
-    "repeated_places": (
-        f"list_transform(list_filter(different_pairs, lambda p: {_SHARED} >= "
-        "greatest(2, 0.6 * least(len(p.said), len(p.before)))), lambda p: p.place)"
-    ),
+    "repeated_places": f"CASE WHEN len(repeated) > 0 THEN list_select({_users('i')}, repeated) END",
 }
-"""What the user said in lower case, and its places; each with what was said before it, where they are similar in length
-and letters; their telling words; each of these once; and the places at which the words are the same."""
+"""What the user said in lower case; each text with the one before it, where they are similar in length and letters; the
+telling words of the shorter one; the numbers of the texts in whose pair most of these stand in the longer one; and the
+places of these among the messages.
+"""

@@ -47,7 +47,7 @@ def scan(
     try:
         sql = signals_query(connection, signals, needed)
         in_order = not any(signal.each for signal in signals) or keeps_order(connection, sql)
-        rows = groupby(_rows(connection.sql(sql).to_arrow_reader(_BATCH_ROWS)), key=itemgetter(0, 1))
+        rows = groupby(_rows(connection, sql), key=itemgetter(0, 1))
         parts = (_shown(row, str(id_), hits, signals, needed, read_row) for (row, id_), hits in rows)
         shown = parts if in_order else _joined(parts, signals)
         yield from (one for one in shown if one.positions or one.found)
@@ -55,9 +55,10 @@ def scan(
         raise _mistake(connection, signals, error) from error
 
 
-def _rows(batches: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
-    for batch in batches:
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[tuple[Any, ...]]:
+    result = connection.execute(sql)
+    while rows := result.fetchmany(_BATCH_ROWS):
+        yield from rows
 
 
 def _joined(parts: Iterable[Shown], signals: Sequence[Signal]) -> Iterable[Shown]:
@@ -100,7 +101,8 @@ def _shown(
             if value and signal.find is not None:
                 candidates.append(signal)
             elif value:
-                positions.setdefault(signal.name, []).extend([position] if signal.each else value)
+                places = [position] if signal.each else [0] if signal.is_condition else value
+                positions.setdefault(signal.name, []).extend(places)
         if candidates:
             cells = dict(zip(needed, values[len(signals) :], strict=True))
             found |= _found(candidates, read_row({ROW: row, "conversation_id": id_, **cells}))

@@ -79,8 +79,9 @@ class Signal:
     It shows in one of three ways. At the messages for which all conditions in `each` hold, or all of those in `also`:
     DuckDB expressions on the message `m`, its position `i` (from 1) and the columns, cheap ones first. Or at the
     positions that `sql` lists, a DuckDB expression over the columns (from 1 among the steps or messages, 0 for the
-    conversation as a whole). Or where `find` finds it, which looks at the conversations for which the condition `sql`
-    is true. `columns` are the canonical and derived columns that are read, `pattern` is what the telling words match.
+    conversation as a whole); with `at` the conversation, `sql` is the condition under which the whole of it shows the
+    signal. Or where `find` finds it, which looks at the conversations for which the condition `sql` is true. `columns`
+    are the canonical and derived columns that are read, `pattern` is what the telling words match.
 
     Raises:
         ValueError: neither `sql` nor `each` is given, or both, `find` without `sql`, or `also` without `each`.
@@ -110,6 +111,11 @@ class Signal:
     def ways(self) -> tuple[tuple[str, ...], ...]:
         """The lists of conditions of which any shows the signal at a message."""
         return tuple(filter(None, (self.each, self.also)))
+
+    @property
+    def is_condition(self) -> bool:
+        """Whether `sql` is a condition, and no list of positions."""
+        return self.find is not None or self.at == "conversation"
 
     @cached_property
     def words(self) -> re.Pattern[str] | None:

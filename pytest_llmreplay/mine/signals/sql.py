@@ -53,11 +53,6 @@ def steps_where(*conditions: str) -> str:
     return _positions("steps", *conditions)
 
 
-def whole_where(condition: str) -> str:
-    """The conversation as a whole, when the condition holds."""
-    return f"CASE WHEN {condition} THEN [0] END"
-
-
 def _positions(column: str, *conditions: str) -> str:
     nested = "i"
     for condition in reversed(conditions):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pytest_llmreplay.mine.signals import words
 from pytest_llmreplay.mine.signals.repeats import REPEATS
 from pytest_llmreplay.mine.signals.signal import Signal
-from pytest_llmreplay.mine.signals.sql import CALLED, TOOL, Says, literal, matches, of_roles, whole_where
+from pytest_llmreplay.mine.signals.sql import CALLED, TOOL, Says, literal, matches, of_roles
 from pytest_llmreplay.model import phrases
 
 _BLANK = "coalesce(NOT regexp_matches(m.content, '[^\\s]'), true)"
@@ -134,7 +134,7 @@ TEXT_SIGNALS = (
         "model",
         "The finish reason of the conversation or of one of its calls says that the answer was cut at the limit of "
         "length.",
-        whole_where(_ended_with(_LENGTH)),
+        _ended_with(_LENGTH),
         columns=("finish_reason", "metadata"),
         at="conversation",
     ),
@@ -143,7 +143,7 @@ TEXT_SIGNALS = (
         "safety",
         "guardrail",
         "The finish reason of the conversation or of one of its calls says that a filter stopped the answer.",
-        whole_where(_ended_with(_FILTER)),
+        _ended_with(_FILTER),
         columns=("finish_reason", "metadata"),
         at="conversation",
     ),
@@ -151,13 +151,14 @@ TEXT_SIGNALS = (
         "user_repeats",
         "quality",
         "model",
-        "The user says the same again: at least two telling words, and 60 % of those of the shorter one, stand both in "
-        "a message and in the user's message before it (both below 500 characters, with 70 % of their letters in "
-        "common, and neither 2.5 times as long as the other); or the user says that it was said before.",
+        "The user says the same again: of a message and the user's message before it, at least two telling words of "
+        "the shorter one, and 60 % of them, stand in the longer one, alone or as a part of a word (both below 500 "
+        "characters, with 70 % of their letters in common, and neither 2.5 times as long as the other); or the user "
+        "says, from the third message of the conversation on, that it was said before.",
         columns=("messages", *REPEATS),
         pattern=words.SAYS_AGAIN,
         each=(of_roles("user"), "list_contains(repeated_places, i)"),
-        also=(of_roles("user"), Says(words.SAYS_AGAIN)),
+        also=(of_roles("user"), Says(words.SAYS_AGAIN, f"i > 2 AND {matches('m.content', words.SAYS_AGAIN)}")),
     ),
     Signal(
         "asks_for_person",
@@ -180,7 +181,7 @@ TEXT_SIGNALS = (
         "quality",
         "model",
         "A score of the feedback is false, zero or less, or a word such as `negative`, `thumbs_down` or `bad`.",
-        whole_where(matches("feedback", _NEGATIVE)),
+        matches("feedback", _NEGATIVE),
         columns=("feedback",),
         at="conversation",
         pattern=_NEGATIVE,
