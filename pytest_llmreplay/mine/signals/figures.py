@@ -44,7 +44,7 @@ def limits_by_model(connection: duckdb.DuckDBPyConnection, figure: str) -> dict[
 
     sql = f"""
         SELECT model, list(step), list(count) FROM (
-            SELECT coalesce(model, '') AS model, round(ln({figure}) / {STEP}) AS step, count(*) AS count
+            SELECT coalesce(model, '') AS model, (ln({figure}) / {STEP})::INTEGER AS step, count(*) AS count
             FROM whole_log WHERE {figure} > 0 AND isfinite({figure}) GROUP BY ALL)
         GROUP BY ALL HAVING sum(count) >= {FEWEST} ORDER BY model"""  # noqa: S608 - constants
     limits = {}
