@@ -69,7 +69,10 @@ def show(as_json: bool) -> None:
         return
     from tabulate import tabulate
 
-    rows = [[e.key[:12], e.model, e.trial, e.recorded_at, one_line(e.provider or "", 40)] for e in store.entries()]
+    rows = [
+        [e.key[:12], one_line(e.model or "", 40), e.trial, e.recorded_at, one_line(e.provider or "", 60)]
+        for e in store.entries()
+    ]
     if not rows:
         raise UserError("nothing is recorded", fix="run pytest golden/ first")
     click.echo(tabulate(rows, headers=["key", "model", "trial", "recorded", "provider"], disable_numparse=True))

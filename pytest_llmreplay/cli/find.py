@@ -126,8 +126,9 @@ def _write(out: Path, findings: Sequence[Finding]) -> None:
 
 def _line(finding: Finding) -> str:
     turn = "-" if finding.turn is None else str(finding.turn)
+    score = round(finding.score, 2) or 0.0  # not -0.0
     return (
-        f"{finding.score:.2f}  {one_line(finding.conversation_id, 60)}  turn {turn}  {one_line(finding.text, 100)}\n"
+        f"{score:.2f}  {one_line(finding.conversation_id, 60)}  turn {turn}  {one_line(finding.text, 100)}\n"
         f"      {one_line(finding.why, 200)}"
     )
 

@@ -139,7 +139,12 @@ def _reusable(variant: Variant, turns: TurnTarget, workshop: Workshop) -> TurnTa
         [variant.digest, files_digest(target.digest, Path(variant.file).parent), workshop.environment.digest]
     )
     return RecordedTurns(
-        turns, workshop.recordings, workshop.record, identity, one_session=isinstance(target, HttpTarget)
+        turns,
+        workshop.recordings,
+        workshop.record,
+        identity,
+        provider=without_credentials(target.url) if isinstance(target, HttpTarget) else target.function,
+        one_session=isinstance(target, HttpTarget),
     )
 
 

@@ -36,7 +36,7 @@ def replay(target, mode="conversation", application=None, token="token-123456", 
         gate = Gate(5, requests_per_minute=None, tokens_per_minute=None, clock=Clock())
         turns = HttpTurns(config, Pressure(gate, Budget(), wait_s=1), lambda text: text.replace("${TOKEN}", token))
         if recordings is not None:
-            turns = RecordedTurns(turns, recordings, record, "app 1", one_session=True)
+            turns = RecordedTurns(turns, recordings, record, "app 1", provider="app", one_session=True)
         variant = Variant("v", config, replay=ReplaySettings(mode=mode))
 
         async def main():

@@ -137,3 +137,8 @@ def test_a_quiet_run_says_less_and_a_verbose_one_all():
     assert "What changed, by cause" not in quiet
     assert "regressed 30" in quiet
     assert verbose.count("(control): code_") == 30
+
+
+def test_columns_stand_below_each_other_whatever_the_script():
+    lines = PLAIN.table([["退款", "1"], ["refund", "22"], ["возврат", "3"]], ["intent", "count"]).splitlines()
+    assert {sum(2 if ord(letter) > 0x2E80 else 1 for letter in line) for line in lines} == {len(lines[0])}

@@ -4,6 +4,7 @@ import pytest
 
 from pytest_llmreplay.model.case import Case
 from pytest_llmreplay.model.conversation import Message
+from pytest_llmreplay.store.recordings import RecordingStore
 from tests.application import Application
 from tests.fakes import says
 from tests.loopback import serving
@@ -50,6 +51,8 @@ def test_an_application_with_login_session_and_streaming(project, monkeypatch, s
         write_variant(project, url, **way)
         project.run(*ARGUMENTS).assert_outcomes(passed=6)
     assert len(application.said) == 6
+    recordings = RecordingStore(project.root / ".pytest_llmreplay" / "recordings")
+    assert {entry.provider for entry in recordings.entries()} == {f"{url}/{way.get('path', 'chat')}"}
     monkeypatch.delenv("BOT_TOKEN")
     project.run(*ARGUMENTS, "--llmreplay-record", "none").assert_outcomes(passed=6)
 

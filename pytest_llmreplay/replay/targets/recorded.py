@@ -13,7 +13,6 @@ from pytest_llmreplay.model.trajectory import ToolAnswer, Usage
 from pytest_llmreplay.providers.recorded import RecordMode, missing_sentence
 from pytest_llmreplay.replay.turns import ALL_LIVE, PartlyRecorded, TurnContext, TurnResult, TurnTarget
 
-_PROVIDER = "target"
 _RECORDED = "an earlier turn was recorded"
 
 
@@ -28,16 +27,25 @@ class RecordedTurns:
         recordings: where turns are kept.
         mode: as for requests to a model.
         identity: stands for the target in its present version.
+        provider: what people call the target.
         one_session: whether the target remembers earlier turns of a trial.
     """
 
     def __init__(
-        self, target: TurnTarget, recordings: Recordings, mode: RecordMode, identity: str, *, one_session: bool
+        self,
+        target: TurnTarget,
+        recordings: Recordings,
+        mode: RecordMode,
+        identity: str,
+        *,
+        provider: str,
+        one_session: bool,
     ) -> None:
         self._target = target
         self._recordings = recordings
         self._mode = mode
         self._identity = identity
+        self._provider = provider
         self._one_session = one_session
 
     async def run_turn(self, context: TurnContext) -> TurnResult:
@@ -63,7 +71,7 @@ class RecordedTurns:
         before = len(context.tool_box.answers)
         result = await self._target.run_turn(context)
         response = _record(result, context.tool_box.answers[before:])
-        self._recordings.add(key, request=request, response=response, provider=_PROVIDER, trial=context.trial)
+        self._recordings.add(key, request=request, response=response, provider=self._provider, trial=context.trial)
         return result
 
     async def close(self) -> None:
