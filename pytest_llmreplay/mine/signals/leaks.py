@@ -46,17 +46,20 @@ def _leaks(detect: TextDetector, kinds: frozenset[str]) -> Callable[[Conversatio
     may_hold = re.compile(_MAY_HOLD)
 
     def find(conversation: Conversation) -> Iterator[Found]:
-        known = ""
+        known, said = "", []
         for index, message in enumerate(conversation.messages):
             text = message.content or ""
             if message.role != "assistant":
-                known += _squashed(text) + " " if message.role in ("user", "system", "developer") else ""
+                said += [text] if message.role in ("user", "system", "developer") else []
                 continue
             for line in _LINE.finditer(text):
                 if not may_hold.search(line.group()):
                     continue
                 for start, stop, kind in detect(line.group()):
-                    if kind in kinds and _squashed(line.group()[start:stop]) not in known:
+                    if kind not in kinds:
+                        continue
+                    known, said = " ".join([known, *map(_squashed, said)]), []
+                    if _squashed(line.group()[start:stop]) not in known:
                         # The value itself stays where it is: evidence is printed and kept.
                         yield Found(index, f"[{kind}]", (line.start() + start, line.start() + stop))
 
