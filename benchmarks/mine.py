@@ -6,8 +6,8 @@ The log is generated (see make_logs.py), or canonical ones that exist. Every fig
 in CPU seconds of the process (all threads, user and system), which what else the machine does changes least; MB/s is
 text of messages by the clock.
 
-* bare: a DuckDB query that reads the same columns and the ids, and touches every value (the length of each text, the
-  sum of numbers), on a database opened in the same way. Outliers are judged by the figures of the whole log, which are
+* bare: a DuckDB query that reads the same columns and the ids, and touches them (the length of the main texts, the sum
+  of numbers), on a database opened in the same way. Outliers are judged by the figures of the whole log, which are
   read first, so that their bare query is one of the figures and one of all columns. The ratio of a signal is its CPU
   time over that of the bare query of its columns.
 * Python signals are looked for on the rows that their condition selects, of the first 20,000 conversations: the rates
@@ -83,7 +83,7 @@ def bare(table: LogTable, columns: Sequence[str]) -> Callable[[], Any]:
 
 
 def touched(column: str) -> str:
-    """An aggregate for which every value of the column is read; a maximum would come from the file's statistics."""
+    """An aggregate for which the column is read; a maximum would come from the file's statistics."""
     return TOUCHED.get(column, f"sum({column})" if column in NUMBERS else f"sum(strlen({column}))")
 
 

@@ -195,6 +195,12 @@ def test_what_was_found_is_what_promote_takes(plain, way):
     }
 
 
+def test_a_match_in_the_first_turn_is_written_with_its_turn(canonical):
+    canonical("find", "talks.parquet", "--signal", "asks_for_person", "--out", "matches.parquet")
+    turns = {row["conversation_id"]: row["turn"] for row in pq.read_table("matches.parquet").to_pylist()}
+    assert turns == {"person": 1, "both": 2}
+
+
 def test_a_selection_that_is_none(plain):
     pq.write_table(pa.table({"x": [1]}), plain.root / "x.parquet")
     (plain.root / "x.json").write_text("[1]")

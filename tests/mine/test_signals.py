@@ -1,5 +1,6 @@
 import json
 import math
+import random
 import re
 import statistics
 from importlib.metadata import EntryPoint
@@ -9,6 +10,7 @@ import pytest
 from benchmarks.signals import clean_shop, measure
 from pytest_llmreplay.mine.signals import Found, Signal, chosen, entry_point_signals, evidence, scan, with_own
 from pytest_llmreplay.mine.signals.figures import FIGURES, STEP, limits_by_model
+from pytest_llmreplay.mine.signals.registry import expression_signal
 from pytest_llmreplay.mine.signals.sql import Says
 from pytest_llmreplay.model.conversation import Conversation, Message, Step
 from pytest_llmreplay.model.errors import UserError
@@ -98,6 +100,8 @@ def test_a_leak_is_told_without_the_value(told):
         ("abandoned", talk(user("a"), bot("Which one?"), user("this"))),
         ("user_repeats", talk(user("I want to book a flight to Rome"), bot("ok"), user("and a hotel room in Paris"))),
         ("user_repeats", talk(user("yes"), bot("ok"), user("yes"))),
+        ("user_repeats", talk(user("nope nope"), bot("ok"), user("nope nope nope"))),
+        ("user_repeats", talk(user("As I said, a window seat."), bot("ok"))),
         ("negative_feedback", talk(user("a"), bot("b"), feedback={"thumb": 1, "stars": 0.5, "comment": "no idea"})),
         (
             "corrected_tool",
@@ -169,6 +173,44 @@ def test_counts_of_tokens_that_no_integer_holds_together_are_outliers(table_of, 
     with table_of([*talks, absurd]) as table:
         met = scan(table.connection, [signals["token_outlier"]], canonical_conversation, CANONICAL_COLUMNS)
         assert [shown.conversation_id for shown in met] == ["absurd"]
+
+
+def test_figures_that_hardly_differ_have_no_outliers(table_of, signals):
+    rng = random.Random(3)
+    talks = [talk(user("a"), named=str(i), model="m", input_tokens=round(rng.gauss(30000, 9))) for i in range(300)]
+    with table_of(talks) as table:
+        met = scan(table.connection, [signals["token_outlier"]], canonical_conversation, CANONICAL_COLUMNS)
+        assert list(met) == []
+
+
+def test_a_condition_means_beside_other_signals_what_duckdb_takes_it_for(table_of, signals):
+    own = expression_signal("flagged", "quality", "model", "x", "metadata->>'$.flagged'")
+    talks = [talk(user("a human please"), named=flag, metadata={"flagged": flag}) for flag in ("false", "true")]
+    with table_of(talks) as table:
+        asked = [own, signals["asks_for_person"]]
+        met = list(scan(table.connection, asked, canonical_conversation, CANONICAL_COLUMNS))
+    assert [one.signals for one in met] == [("asks_for_person",), ("flagged", "asks_for_person")]
+
+
+def test_a_condition_that_is_a_list_is_told_by_its_signal(table_of, signals):
+    own = Signal("listing", "cost", "model", "x", "CASE WHEN len(messages) > 0 THEN [0] END", at="conversation")
+    with table_of([talk(user("a"), bot("b"))]) as table, pytest.raises(UserError, match=r"signal listing: .* a list"):
+        list(scan(table.connection, [signals["refusal"], own], canonical_conversation, CANONICAL_COLUMNS))
+
+
+def test_a_scan_that_is_broken_off_leaves_the_connection_free(table_of, signals):
+    talks = [talk(user("a human please"), named=str(i)) for i in range(5000)]
+    with table_of(talks) as table:
+        met = scan(table.connection, [signals["asks_for_person"]], canonical_conversation, CANONICAL_COLUMNS)
+        next(met)
+        met.close()
+        assert table.connection.sql("SELECT count(*) FROM log").fetchall() == [(5000,)]
+
+
+def test_what_looks_in_python_has_the_messages_whatever_else_it_needs(told):
+    slow = Signal("slow", "cost", "model", "x", "latency_s > 1", columns=("latency_s",), find=LOUD.find)
+    found = told("slow", talk(user("HELLO"), latency_s=2.0), talk(user("a"), latency_s=0.5), known={"slow": slow})
+    assert [one.text for one in found["a"]] == ["HELLO"]
 
 
 def test_names_that_do_not_exist_are_refused(signals):

@@ -122,11 +122,13 @@ def _telling(text: str) -> list[str]:
 
 def _rephrased(said: str, before: str) -> bool:
     shorter, longer = sorted((said, before), key=lambda text: len(text.encode()))
-    alike = len(set(said) & set(before)) > 0.7 * len(set(said) | set(before))
+    one, other = set(said.encode()), set(before.encode())
+    alike = len(one & other) > 0.7 * len(one | other)
     if not alike or len(longer.encode()) >= min(500, 2.5 * len(shorter.encode())):
         return False
     telling = _telling(shorter)
-    return sum(word in longer for word in telling) >= max(2, 0.6 * len(telling))
+    shared = [word for word in telling if word in longer]
+    return len(shared) >= 0.6 * len(telling) and len(set(shared)) > 1
 
 
 def _repeats(conversation: Conversation, index: int) -> bool:

@@ -54,7 +54,8 @@ def limits_by_model(connection: duckdb.DuckDBPyConnection, figure: str) -> dict[
         away = np.abs(steps - middle)
         spread = 1.482602 * _median(away, counts) or 1.253314 * float(np.average(away, weights=counts))
         if spread > 0:
-            limits[model] = math.exp(min(STEP * (middle + Z * spread), _LARGEST))
+            # Below one step the spread is not known, and neighbours would be far from each other.
+            limits[model] = math.exp(min(STEP * (middle + Z * max(spread, 1)), _LARGEST))
     return limits
 
 
@@ -75,9 +76,10 @@ def _outlier(name: str, limits: str, what: str, columns: tuple[str, ...]) -> Sig
         "model",
         f"{what} far above those of the same model: the robust z-score of the logarithm, (ln x - median) / "
         f"(1.4826 MAD), is more than {Z:g} (Iglewicz and Hoaglin 1993; where the MAD is 0, 1.2533 times the mean "
-        f"absolute deviation takes its place; both are computed in steps of {STEP:g}). A model with fewer than "
-        f"{FEWEST} conversations has none.",
-        f"{FIGURES[limits]} > lowest_{limits} AND {FIGURES[limits]} > {limits}[coalesce(model, '')]",
+        f"absolute deviation takes its place; logarithms are counted in steps of {STEP:g}, and the deviation is at "
+        f"least one step). A model with fewer than {FEWEST} conversations has none.",
+        f"{FIGURES[limits]} > lowest_{limits} AND {FIGURES[limits]} > {limits}[coalesce(model, '')]"
+        f" AND isfinite({FIGURES[limits]})",
         columns=("model", *columns, limits),
         at="conversation",
     )

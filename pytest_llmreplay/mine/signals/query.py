@@ -41,9 +41,20 @@ def signals_query(connection: duckdb.DuckDBPyConnection, signals: Sequence[Signa
     columns = [ROW, "conversation_id", "i"]
     columns += [_held(one, signals) if one.each else f"CASE WHEN i = 1 THEN {names[one.name]} END" for one in signals]
     columns += [f"CASE WHEN i = 1 AND ({candidate}) THEN {column} END" for column in needed]
-    source = _with(log_with_derived(connection, signals), {name: signal.sql for name, signal in whole.items()})
+    source = _with(log_with_derived(connection, signals), {name: _value(signal) for name, signal in whole.items()})
     rows = _MESSAGES if by_message else "1 AS i"
     return f"SELECT {', '.join(columns)} FROM (SELECT *, {rows} FROM {source}) WHERE {' OR '.join(found)}"  # noqa: S608 - own expressions are parsed before, the rest are constants
+
+
+def _value(signal: Signal) -> str:
+    # DuckDB takes much for a condition that Python takes otherwise, such as the text 'false'.
+    return f"({signal.sql})::BOOLEAN" if signal.is_condition else signal.sql
+
+
+def type_of(connection: duckdb.DuckDBPyConnection, signal: Signal) -> str:
+    """The type of what the expression of a signal gives, in DuckDB's words."""
+    sql = f"DESCRIBE SELECT {signal.sql} FROM {log_with_derived(connection, [signal])}"  # noqa: S608 - as above
+    return str(connection.execute(sql).fetchall()[0][1])
 
 
 def keeps_order(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:

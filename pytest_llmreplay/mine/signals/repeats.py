@@ -19,6 +19,7 @@ _USER_TEXT = "m.role = 'user' AND strlen(m.content) > 0"
 _OF_A_LENGTH = "greatest(strlen(z[1]), strlen(z[2])) < least(500, 2.5 * least(strlen(z[1]), strlen(z[2])))"
 _SHORTER = "CASE WHEN strlen(z[1]) <= strlen(z[2]) THEN z[1] ELSE z[2] END"
 _LONGER = "CASE WHEN strlen(z[1]) <= strlen(z[2]) THEN z[2] ELSE z[1] END"
+_SHARED = "list_filter(p.telling, lambda w: contains(p.longer, w))"
 
 
 def _users(value: str) -> str:
@@ -47,8 +48,8 @@ REPEATS: Mapping[str, str] = {
         f"{{'telling': {_telling(_SHORTER)}, 'longer': {_LONGER}, 'number': z[3]}})"
     ),
     "repeated": (
-        "list_transform(list_filter(telling_pairs, lambda p: len(list_filter(p.telling, lambda w: "
-        "contains(p.longer, w))) >= greatest(2, 0.6 * len(p.telling))), lambda p: p.number)"
+        f"list_transform(list_filter(list_filter(telling_pairs, lambda p: len({_SHARED}) >= "
+        f"greatest(2, 0.6 * len(p.telling))), lambda p: list_unique({_SHARED}) > 1), lambda p: p.number)"
     ),
     "repeated_places": f"CASE WHEN len(repeated) > 0 THEN list_select({_users('i')}, repeated) END",
 }

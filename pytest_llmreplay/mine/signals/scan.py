@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmreplay.mine.signals.figures import FIGURES
-from pytest_llmreplay.mine.signals.query import keeps_order, signals_query
+from pytest_llmreplay.mine.signals.query import keeps_order, signals_query, type_of
 from pytest_llmreplay.mine.signals.signal import ROW, Evidence, Found, Shown, Signal
 from pytest_llmreplay.model.conversation import Conversation, Message
 from pytest_llmreplay.model.errors import UserError
@@ -29,8 +29,8 @@ def scan(
     """The conversations of the relation `log` that show any of the signals, as they are met.
 
     `log` has the canonical columns and `llmreplay_row`; `whole_log` is the log that outliers are judged by. DuckDB
-    streams both, so that memory does not grow with the log. Only where a log is filtered by a join, which loses its
-    order, is what shows collected before any of it is given.
+    streams both, so that memory does not grow with the log, and meanwhile nothing else may be asked on the connection.
+    Only where a log is filtered by a join, which loses its order, is what shows collected before any of it is given.
 
     Args:
         connection: the database.
@@ -56,9 +56,12 @@ def scan(
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[tuple[Any, ...]]:
-    result = connection.execute(sql)
-    while rows := result.fetchmany(_BATCH_ROWS):
-        yield from rows
+    connection.execute(sql)
+    try:
+        while rows := connection.fetchmany(_BATCH_ROWS):
+            yield from rows
+    finally:
+        connection.abort()
 
 
 def _joined(parts: Iterable[Shown], signals: Sequence[Signal]) -> Iterable[Shown]:
@@ -80,7 +83,7 @@ def _needed(signals: Sequence[Signal], columns: Sequence[str]) -> tuple[str, ...
     needed: dict[str, None] = {}
     for signal in signals:
         if signal.find is not None:
-            needed.update(dict.fromkeys(signal.columns or columns))
+            needed.update(dict.fromkeys(("messages", *signal.columns) if signal.columns else columns))
     return tuple(name for name in needed if name != "conversation_id")
 
 
@@ -117,7 +120,7 @@ def _found(candidates: Iterable[Signal], conversation: Conversation) -> dict[str
 
 def evidence(shown: Shown, conversation: Conversation, known: Mapping[str, Signal]) -> list[Evidence]:
     """What shows each signal in the conversation, in the order of the signals."""
-    turns = list(accumulate(message.role == "user" for message in conversation.messages))
+    turns = list(accumulate(int(message.role == "user") for message in conversation.messages))
     told: list[Evidence] = []
     for name, positions in shown.positions.items():
         told += [_at(known[name], conversation, position, turns) for position in positions]
@@ -172,6 +175,8 @@ def _mistake(connection: duckdb.DuckDBPyConnection, signals: Iterable[Signal], e
     for signal in signals:
         try:
             connection.execute(f"{signals_query(connection, [signal], ())} LIMIT 0")
+            if signal.is_condition and type_of(connection, signal).endswith("[]"):
+                return UserError("the condition is a list", key=f"signal {signal.name}", fix="let it be true or false")
         except duckdb.Error as own:
             return UserError(str(own).strip().split("\n", 1)[0], key=f"signal {signal.name}")
     return UserError(f"the log cannot be searched: {reason}")

@@ -151,14 +151,14 @@ TEXT_SIGNALS = (
         "user_repeats",
         "quality",
         "model",
-        "The user says the same again: of a message and the user's message before it, at least two telling words of "
-        "the shorter one, and 60 % of them, stand in the longer one, alone or as a part of a word (both below 500 "
-        "characters, with 70 % of their letters in common, and neither 2.5 times as long as the other); or the user "
-        "says, from the third message of the conversation on, that it was said before.",
+        "The user says the same again: of a message and the user's message before it, at least two different telling "
+        "words of the shorter one, and 60 % of all its telling words, stand in the longer one, alone or as a part of a "
+        "word (both below 500 bytes, with 70 % of their different bytes in common, and neither 2.5 times as long as "
+        "the other); or the user says, from the third message of the conversation on, that it was said before.",
         columns=("messages", *REPEATS),
         pattern=words.SAYS_AGAIN,
         each=(of_roles("user"), "list_contains(repeated_places, i)"),
-        also=(of_roles("user"), Says(words.SAYS_AGAIN, f"i > 2 AND {matches('m.content', words.SAYS_AGAIN)}")),
+        also=(of_roles("user"), Says(words.SAYS_AGAIN), "i > 2"),
     ),
     Signal(
         "asks_for_person",
