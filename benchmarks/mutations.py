@@ -106,7 +106,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     formats: dict[str, list[Path]] = {}
-    for folder in sorted((f for root in options.folders for f in root.iterdir()), key=lambda f: f.name):
+    for folder in sorted((f for root in options.folders for f in root.iterdir() if f.is_dir()), key=lambda f: f.name):
         if folder.name in (options.only or [folder.name]):
             formats.setdefault(folder.name, []).extend(samples(folder))
     rows = []
