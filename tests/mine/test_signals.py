@@ -103,6 +103,8 @@ def test_a_leak_is_told_without_the_value(told):
         ("user_repeats", talk(user("nope nope"), bot("ok"), user("nope nope nope"))),
         ("user_repeats", talk(user("As I said, a window seat."), bot("ok"))),
         ("negative_feedback", talk(user("a"), bot("b"), feedback={"thumb": 1, "stars": 0.5, "comment": "no idea"})),
+        ("negative_feedback", talk(user("a"), bot("b"), feedback={"stars": 5, "note": 'speed: 0, "price": -1, ok'})),
+        ("frustration", talk(user("Der Bildschirm ist zu hell"), bot("b"))),
         (
             "corrected_tool",
             talk(user("a"), bot(None, ("x", "{}")), result("[]"), bot(None, ("x", '{"a": 1}')), result("5")),
@@ -173,6 +175,17 @@ def test_counts_of_tokens_that_no_integer_holds_together_are_outliers(table_of, 
     with table_of([*talks, absurd]) as table:
         met = scan(table.connection, [signals["token_outlier"]], canonical_conversation, CANONICAL_COLUMNS)
         assert [shown.conversation_id for shown in met] == ["absurd"]
+
+
+@pytest.mark.parametrize("feedback", [{"thumb": "0"}, {"a": 1, "b": -1e-7}, {"note": "so, so", "ok": False}])
+def test_scores_are_negative_in_any_spelling(told, feedback):
+    assert set(told("negative_feedback", talk(user("a"), bot("b"), feedback=feedback))) == {"a"}
+
+
+def test_arguments_are_the_same_in_any_order(told):
+    calls = (bot(None, ("order", '{"id": "A", "n": 1}')), result("{}"), bot(None, ("order", '{"n":1, "id":"A"}')))
+    [one] = told("repeated_call", talk(user("a"), *calls, result("{}"), bot("b")))["a"]
+    assert one.call.arguments == '{"n":1, "id":"A"}'
 
 
 def test_figures_that_hardly_differ_have_no_outliers(table_of, signals):
