@@ -211,6 +211,12 @@ def test_a_condition_that_is_a_list_is_told_by_its_signal(table_of, signals):
         list(scan(table.connection, [signals["refusal"], own], canonical_conversation, CANONICAL_COLUMNS))
 
 
+def test_a_condition_that_fails_on_a_value_is_told_by_its_signal(table_of, signals):
+    own = expression_signal("late", "cost", "model", "x", "conversation_id::INTEGER > 1")
+    with table_of([talk(user("a"), bot("b"))]) as table, pytest.raises(UserError, match=r"signal late: .*INT32"):
+        list(scan(table.connection, [signals["refusal"], own], canonical_conversation, CANONICAL_COLUMNS))
+
+
 def test_a_scan_that_is_broken_off_leaves_the_connection_free(table_of, signals):
     talks = [talk(user("a human please"), named=str(i)) for i in range(5000)]
     with table_of(talks) as table:
