@@ -59,15 +59,17 @@ def first_known(source: Source, format_name: str | None) -> Any:
     if source.is_parquet() and _is_own_parquet(source):
         return {"messages": []}
     first: Any = None
+    broken: str | None = None
     for record in itertools.islice(records_of(source), _SNIFFED_RECORDS):
         if record.error is None:
             first = record.value if first is None else first
             if format_name is not None or _is_known(record.value):
                 return record.value
+        broken = broken or record.error
     if first is None and _is_empty(source):
         return {"messages": []}
     if first is None:
-        raise UnreadableError("no reader knows this file: it holds no records")
+        raise UnreadableError(f"no reader knows this file: {broken or 'it holds no records'}")
     item = first[0] if isinstance(first, list) and first else first
     keys = f" with the keys {', '.join(map(str, list(item)[:12]))}" if isinstance(item, dict) else ""
     raise UnreadableError(f"no reader knows this file: records{keys}")
