@@ -375,8 +375,7 @@ def test_confirming_says_what_each_answer_was():
     )
 
 
-@pytest.mark.parametrize("named", ["log.jsonl", "*.jsonl", "./log.jsonl"])
-@pytest.mark.parametrize(
+WRITING = pytest.mark.parametrize(
     "command",
     [
         ("find", "--where", "id = 'a'", "--out"),
@@ -385,9 +384,41 @@ def test_confirming_says_what_each_answer_was():
         ("traces", "convert", "--out"),
     ],
 )
+
+
+@pytest.mark.parametrize("named", ["log.jsonl", "*.jsonl", "./log.jsonl"])
+@WRITING
 def test_no_log_is_written_over(program_in, command, named):
     path = program_in.root / "log.jsonl"
     path.write_text(json.dumps({"id": "a", "messages": [{"role": "user", "content": "hi"}]}))
     before = path.read_bytes()
     assert program_in.mistake(*command, "log.jsonl", named).startswith("log.jsonl: is one of the logs; name another")
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("out", "named"),
+    [
+        ("logs/may/log.jsonl", "logs"),
+        ("logs/may/log.jsonl", "log*"),
+        ("logs/may/log.jsonl", "."),
+        ("logs/new/../may/log.jsonl", "logs"),
+        ("logs/new/../may/log.jsonl", "logs/may/log.jsonl"),
+    ],
+)
+@WRITING
+def test_no_log_in_a_folder_is_written_over(program_in, command, out, named):
+    path = program_in.root / "logs/may/log.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"id": "a", "messages": [{"role": "user", "content": "hi"}]}))
+    before = path.read_bytes()
+    assert program_in.mistake(*command, out, named).startswith(f"{out}: is one of the logs; name another file")
+    assert path.read_bytes() == before
+
+
+def test_what_is_no_log_may_lie_beside_the_logs_and_be_written_anew(program_in):
+    (program_in.root / "logs").mkdir()
+    write_conversations(program_in.root / "logs/talks.parquet", TALKS)
+    for _ in range(2):
+        program_in("triage", "logs", "--html", "logs/page.html")
+    assert "<html" in (program_in.root / "logs/page.html").read_text()
