@@ -226,6 +226,40 @@ def test_search_by_meaning_is_narrowed(canonical):
     assert "no conversation with this id" in canonical.mistake("find", "talks.parquet", "--like-trace", "nobody")
 
 
+@pytest.fixture
+def repeated(program_in):
+    """Two logs in which ids repeat."""
+    for model in "ab":
+        talks = [talk("c1", f"where is my order {model}", model=model), talk("c2", "I'm lost", "No.", model=model)]
+        write_conversations(program_in.root / f"{model}.parquet", talks)
+    return program_in
+
+
+@pytest.mark.parametrize(
+    ("narrowing", "model"),
+    [(("--where", "model = 'a'"), "a"), (("--where", "model = 'b'"), "b"), (("--signal", "by_b"), "b")],
+)
+def test_search_by_meaning_is_narrowed_to_conversations_though_ids_repeat(repeated, narrowing, model):
+    (repeated.root / "configs").mkdir()
+    signals = OWN.replace("long_talk", "by_b").replace("len(messages) > 3", "model = 'b'")
+    (repeated.root / "configs" / "signals.yaml").write_text(signals)
+    rows = found(repeated("find", "a.parquet", "b.parquet", "--like", "my order", *narrowing, "--json"))
+    assert [row["text"] for row in rows] == [f"where is my order {model}", "I'm lost"]
+
+
+@pytest.mark.parametrize(
+    ("narrowing", "texts"),
+    [
+        ((), ["where is my order b", "I'm lost", "I'm lost"]),
+        (("--where", "model = 'b'"), ["where is my order b", "I'm lost"]),
+        (("--where", "model = 'a'"), ["I'm lost"]),
+    ],
+)
+def test_a_trace_leaves_out_itself_alone_though_ids_repeat(repeated, narrowing, texts):
+    rows = found(repeated("find", "a.parquet", "b.parquet", "--like-trace", "c1", *narrowing, "--json"))
+    assert [row["text"] for row in rows] == texts
+
+
 OWN = """\
 kind: signals
 signals:
