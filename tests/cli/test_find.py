@@ -97,6 +97,14 @@ def test_an_expression_alone_takes_the_conversations_in_their_order(canonical):
     assert rows[1]["why"] == "where model = 'm2'"
 
 
+def test_an_expression_names_no_turn_where_the_user_says_nothing(program_in):
+    silent = [Conversation("none", ()), Conversation("answer", (Message("assistant", "Anyone there?"),))]
+    write_conversations(program_in.root / "silent.parquet", [*silent, talk("said", "hello")])
+    rows = found(program_in("find", "silent.parquet", "--where", "true", "--out", "matches.parquet", "--json"))
+    assert [(row["turn"], row["text"]) for row in rows] == [(None, ""), (None, ""), (1, "hello")]
+    assert pq.read_table(program_in.root / "matches.parquet")["turn"].to_pylist() == [None, None, 1]
+
+
 @pytest.mark.parametrize(
     ("where", "reason"),
     [
