@@ -101,6 +101,7 @@ class Triaging:
             for one in facts.dimensions
             if len(one.values) >= _MANY
         ]
+        notes += [f"No conversation has {name}." for name in asked.by if name in names and not facts.dimension(name)]
         if asked.since is not None and (undated := count_undated(connection)):
             do = "conversation that does not say when it" if undated == 1 else "conversations that do not say when they"
             notes.append(f"Left out: {undated:,} {do} began.")

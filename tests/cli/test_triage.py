@@ -249,6 +249,11 @@ def test_any_column_of_text_and_any_metadata_is_a_dimension(program_in):
     assert result["top"].startswith("Conversations with metadata.country at fail in 100.0 %")
 
 
+def test_a_dimension_that_the_log_does_not_have_is_told(program_in, quiet):
+    told = json.loads(program_in("triage", quiet, "--by", "model", "--by", "metadata.nope", "--json").stdout)
+    assert told["notes"] == ["No conversation has metadata.nope."]
+
+
 def test_wrong_calls_are_a_question_of_routing(program_in):
     from pytest_llmreplay.model.conversation import Tool
 

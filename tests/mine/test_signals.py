@@ -103,6 +103,8 @@ def test_a_leak_is_told_without_the_value(told):
         ("user_repeats", talk(user("nope nope"), bot("ok"), user("nope nope nope"))),
         ("user_repeats", talk(user("As I said, a window seat."), bot("ok"))),
         ("negative_feedback", talk(user("a"), bot("b"), feedback={"thumb": 1, "stars": 0.5, "comment": "no idea"})),
+        ("negative_feedback", talk(user("a"), bot("b"), feedback={"stars": 5, "note": 'speed: 0, "price": -1, ok'})),
+        ("frustration", talk(user("Der Bildschirm ist zu hell"), bot("b"))),
         (
             "corrected_tool",
             talk(user("a"), bot(None, ("x", "{}")), result("[]"), bot(None, ("x", '{"a": 1}')), result("5")),
@@ -175,6 +177,17 @@ def test_counts_of_tokens_that_no_integer_holds_together_are_outliers(table_of, 
         assert [shown.conversation_id for shown in met] == ["absurd"]
 
 
+@pytest.mark.parametrize("feedback", [{"thumb": "0"}, {"a": 1, "b": -1e-7}, {"note": "so, so", "ok": False}])
+def test_scores_are_negative_in_any_spelling(told, feedback):
+    assert set(told("negative_feedback", talk(user("a"), bot("b"), feedback=feedback))) == {"a"}
+
+
+def test_arguments_are_the_same_in_any_order(told):
+    calls = (bot(None, ("order", '{"id": "A", "n": 1}')), result("{}"), bot(None, ("order", '{"n":1, "id":"A"}')))
+    [one] = told("repeated_call", talk(user("a"), *calls, result("{}"), bot("b")))["a"]
+    assert one.call.arguments == '{"n":1, "id":"A"}'
+
+
 def test_figures_that_hardly_differ_have_no_outliers(table_of, signals):
     rng = random.Random(3)
     talks = [talk(user("a"), named=str(i), model="m", input_tokens=round(rng.gauss(30000, 9))) for i in range(300)]
@@ -195,6 +208,12 @@ def test_a_condition_means_beside_other_signals_what_duckdb_takes_it_for(table_o
 def test_a_condition_that_is_a_list_is_told_by_its_signal(table_of, signals):
     own = Signal("listing", "cost", "model", "x", "CASE WHEN len(messages) > 0 THEN [0] END", at="conversation")
     with table_of([talk(user("a"), bot("b"))]) as table, pytest.raises(UserError, match=r"signal listing: .* a list"):
+        list(scan(table.connection, [signals["refusal"], own], canonical_conversation, CANONICAL_COLUMNS))
+
+
+def test_a_condition_that_fails_on_a_value_is_told_by_its_signal(table_of, signals):
+    own = expression_signal("late", "cost", "model", "x", "conversation_id::INTEGER > 1")
+    with table_of([talk(user("a"), bot("b"))]) as table, pytest.raises(UserError, match=r"signal late: .*INT32"):
         list(scan(table.connection, [signals["refusal"], own], canonical_conversation, CANONICAL_COLUMNS))
 
 

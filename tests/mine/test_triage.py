@@ -188,6 +188,23 @@ def test_one_user_is_isolated():
     assert "one user has" in verdict.sentence
 
 
+def test_the_only_failure_with_a_user_says_nothing_of_all_failures():
+    facts = log_of(11)
+    user = np.full(len(facts), -1)
+    user[np.flatnonzero(facts.failed)[0]] = 7
+    days = np.full(len(facts), -1, np.int32)
+    assert triaged(replace(facts, user=user)).verdict.spread == "systemic"
+    assert triaged(replace(facts, user=user, day=days)).verdict.spread == "unknown"
+
+
+@pytest.mark.parametrize("rare", [0, 1])
+def test_of_users_with_equally_many_failures_the_rarer_one_counts(rare):
+    facts = replace(log_of(11, rate=0.0), day=np.full(3000, -1, np.int32))
+    user = np.where(np.arange(3000) < 300, rare, 1 - rare)
+    failed = np.isin(np.arange(3000), [*range(10), *range(1000, 1010)])
+    assert triaged(replace(facts, user=user, failed=failed)).verdict.spread == "isolated"
+
+
 def test_the_only_user_of_a_log_says_nothing():
     facts = log_of(18)
     verdict = triaged(replace(facts, user=np.zeros(len(facts), np.int64))).verdict

@@ -15,10 +15,7 @@ from pytest_llmreplay.model import phrases
 from pytest_llmreplay.model.canonical import canonical_arguments
 from pytest_llmreplay.model.conversation import Conversation
 
-_CALLS = (
-    "flatten(list_transform(messages, lambda m: "
-    "coalesce(list_transform(m.tool_calls, lambda c: c.name || c.arguments), [])))"
-)
+_CALLED = "flatten(list_transform(messages, lambda m: coalesce(list_transform(m.tool_calls, lambda c: c.name), [])))"
 
 
 def _invalid_arguments(conversation: Conversation) -> Iterator[Found]:
@@ -70,7 +67,7 @@ CALL_SIGNALS = (
         "cost",
         "model",
         "The same tool is called with the same arguments more than once in a turn.",
-        f"len({_CALLS}) > len(list_distinct({_CALLS}))",
+        f"len({_CALLED}) > len(list_distinct({_CALLED}))",
         find=_repeated_call,
     ),
     Signal(

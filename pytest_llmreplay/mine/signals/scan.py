@@ -168,15 +168,17 @@ def _cut(text: str) -> str:
 
 
 def _mistake(connection: duckdb.DuckDBPyConnection, signals: Iterable[Signal], error: Exception) -> UserError:
-    """Which signal is at fault, as far as it can be told without reading the log again."""
+    """Which signal is at fault; for a value that an expression of one's own does not take, the log is read again."""
     import duckdb
 
     reason = str(error).strip().split("\n", 1)[0]
     for signal in signals:
         try:
-            connection.execute(f"{signals_query(connection, [signal], ())} LIMIT 0")
             if signal.is_condition and type_of(connection, signal).endswith("[]"):
                 return UserError("the condition is a list", key=f"signal {signal.name}", fix="let it be true or false")
+            query = signals_query(connection, [signal], ())
+            asked = f"{query} LIMIT 0" if signal.columns else f"SELECT count(*) FROM ({query})"  # noqa: S608 - as there
+            connection.execute(asked).fetchall()
         except duckdb.Error as own:
             return UserError(str(own).strip().split("\n", 1)[0], key=f"signal {signal.name}")
     return UserError(f"the log cannot be searched: {reason}")

@@ -22,9 +22,12 @@ _FILTER = (
     *("BLOCKLIST", "SPII", "guardrail_intervened", "refusal"),
 )
 _NEGATIVE = (
-    r"(?i)[:\[,]\s*(?:false|-\d[\d.eE+]*|-?0(?:\.0+)?"
-    r"|\"(?:negative|thumbs_down|down|bad|dislike|👎|poor|no)\")\s*[,}\]]"
+    r"(?i)[:\[,]\s*(?:false|-\d[\d.eE+-]*|-?0(?:\.0+)?"
+    r"|\"(?:negative|thumbs_down|down|bad|dislike|👎|poor|no|0|-1)\")\s*[,}\]]"
 )
+_SENTENCE = r'([:\[,]\s*)"(?:[^"\\]|\\.)*[\s,:](?:[^"\\]|\\.)*"'
+"""A text of JSON that is no single word: what a comment says is no score."""
+_WITHOUT_SENTENCES = f"regexp_replace(feedback, {literal(_SENTENCE)}, '\\1\"\"', 'g')"
 
 _USER_TEXT = "m.role = 'user' AND strlen(m.content) > 0"
 DERIVED: Mapping[str, str] = {
@@ -181,7 +184,7 @@ TEXT_SIGNALS = (
         "quality",
         "model",
         "A score of the feedback is false, zero or less, or a word such as `negative`, `thumbs_down` or `bad`.",
-        matches("feedback", _NEGATIVE),
+        f"CASE WHEN {matches('feedback', _NEGATIVE)} THEN {matches(_WITHOUT_SENTENCES, _NEGATIVE)} END",
         columns=("feedback",),
         at="conversation",
         pattern=_NEGATIVE,

@@ -30,7 +30,7 @@ PERSON = (
 FRUSTRATION = (
     r"(?i)\b(?:ridiculous|useless|terrible|horrible|awful|unacceptable|pathetic|frustrat(?:ed|ing)|annoy(?:ed|ing)"
     r"|disappoint(?:ed|ing)|garbage|nonsense|stupid|idiot|worst|waste of (?:my )?time|fed up|sick of|wtf|ffs|damn"
-    r"|hell"
+    r"|(?:what|the|go to|bloody|oh) hell"
     r"|shit\w*|fuck\w*|crap|bullshit|joke|furious|angry|unverschämt|nutzlos|lächerlich|scheiße)\b"
     r"|\b(?:you(?:['’]re| are) not (?:listening|helping|understanding|answering)|you (?:don['’]?t|do not) understand"
     r"|that(?:['’]s| is) not what I (?:asked|said|want\w*|meant)|(?:this|that|it) (?:is not|isn['’]?t|does(?: not"

@@ -110,7 +110,7 @@ def _labelled() -> str:
     said = f"list_transform(json_extract_string(metadata, [{said_words}]), lambda w: lower(w))"
     return (
         f"CASE WHEN regexp_matches(metadata, '\"(?:{every})\"') AND json_valid(metadata) THEN "
-        f"list_has_any(json_extract_string(metadata, [{said_false}]), ['false', 'False', '0']) "
+        f"list_has_any(json_extract_string(metadata, [{said_false}]), ['false', 'False', '0', '0.0']) "
         f"OR list_has_any({said}, [{words}]) "
         f"OR coalesce(try_cast(json_extract_string(metadata, '$.{_REWARD}') AS DOUBLE) <= 0, false) END"
     )

@@ -18,7 +18,7 @@ _TRAFFIC = 0.25
 SPREAD_RULE = (
     "isolated: fewer than five failures, or one user has at least half of them but at most a quarter of all "
     "conversations, or one day has at least half of them but at most a quarter of the conversations they are among; "
-    "systemic: all else; unknown: nothing failed, or the log names neither users nor days"
+    "systemic: all else; unknown: nothing failed, or the log names users and days of less than half of the failures"
 )
 ROUTING_RULE = (
     "a failure is one of routing when its calls were already wrong: a tool that was not offered (unknown_tool), "
@@ -56,9 +56,19 @@ def _spread(count: int, user: Share | None, day: Share | None, traffic: tuple[fl
     if day is not None and day.rate >= _MOST and traffic[1] <= _TRAFFIC:
         return "isolated", f"one day has {in_figures(day)}, and {percent(traffic[1])} of the conversations"
     if user is None and day is None:
-        return "unknown", "the log names neither users nor days"
-    tops = [f"no {name} has more than {percent(top.rate)}" for name, top in (("user", user), ("day", day)) if top]
-    return "systemic", f"{' and '.join(tops)} of them"
+        return "unknown", "the log names users and days of less than half of them"
+    tops = [
+        _top_in_words(name, top, part) for name, top, part in zip(("user", "day"), (user, day), traffic, strict=True)
+    ]
+    return "systemic", " and ".join(filter(None, tops))
+
+
+def _top_in_words(name: str, top: Share | None, traffic: float) -> str:
+    if top is None:
+        return ""
+    if top.rate < _MOST:
+        return f"no {name} has more than {percent(top.rate)} of them"
+    return f"one {name} has {percent(top.rate)} of them, and {percent(traffic)} of the conversations"
 
 
 def routing_of(wrong: Wrong, failures: int) -> Routing:
@@ -81,22 +91,23 @@ def _intents(facts: Facts) -> NDArray[np.int16]:
 
 
 def _top(codes: NDArray[np.integer]) -> Share | None:
-    """How much the most frequent of the known codes has."""
+    """How much of all the most frequent code has; None where less than half of the codes are known."""
     import numpy as np
 
     known = codes[codes >= 0]
-    if not len(known):
+    if not len(known) or 2 * len(known) < len(codes):
         return None
     _, counts = np.unique(known, return_counts=True)
-    return Share.of(int(counts.max()), len(known))
+    return Share.of(int(counts.max()), len(codes))
 
 
 def _traffic_of_top(codes: NDArray[np.integer], among: NDArray[np.bool_], failures: NDArray[np.bool_]) -> float:
-    """The part of some conversations that has the code of which most failures are."""
+    """The part of some conversations that has the code of which most failures are; of several the least."""
     import numpy as np
 
-    failing, known = codes[failures & (codes >= 0)], codes[among & (codes >= 0)]
+    failing = codes[failures & (codes >= 0)]
     if not len(failing):
         return 1.0
     values, counts = np.unique(failing, return_counts=True)
-    return float(np.mean(known == values[counts.argmax()]))
+    # Of the codes with half of the failures, for which alone this is asked, there are two at most.
+    return min(float(np.mean(codes[among] == value)) for value in values[counts == counts.max()][:2])
