@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 from pytest_llmreplay.model.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from pytest_llmreplay.cli.progress import Display
     from pytest_llmreplay.mine.caches import Caches
     from pytest_llmreplay.mine.finding import Counted, Finding
     from pytest_llmreplay.mine.search import Match
     from pytest_llmreplay.mine.signals import Evidence, Shown, Signal
+    from pytest_llmreplay.mine.turns import UserTurns
     from pytest_llmreplay.model.ports import Embedder
     from pytest_llmreplay.traces import LogTable
 
@@ -83,12 +87,8 @@ class Search:
     def _by_meaning(self, asked: Asked) -> list[Finding]:
         from pytest_llmreplay.mine.finding import by_meaning
         from pytest_llmreplay.mine.search import search_like, search_like_trace
-        from pytest_llmreplay.mine.turns import user_turns
 
-        turns = user_turns(self.table.files, self.caches, self.display.reading_turns)
-        if asked.signals or asked.where is not None:
-            trace = [asked.like_trace] if asked.like_trace is not None else []
-            turns = turns.of_conversations([*self._ids(asked), *trace])
+        turns = self._turns(asked)
         if not len(turns):
             return []
         progress = self.display.counting("embedding what users said")
@@ -126,13 +126,31 @@ class Search:
             for row, conversation in self.table.conversations(rows).items()
         ]
 
-    def _ids(self, asked: Asked) -> list[str]:
-        """The ids of the conversations to which a search by meaning is narrowed."""
+    def _turns(self, asked: Asked) -> UserTurns:
+        """What users said in the conversations to which a search by meaning is narrowed, and in its trace."""
+        import numpy as np
+
+        from pytest_llmreplay.mine.turns import user_turns
+
+        turns = user_turns(self.table.files, self.caches, self.display.reading_turns)
+        if not asked.signals and asked.where is None:
+            return turns
+        first_rows = [self.table.row(log, 0) for log in turns.logs]
+        chosen = np.isin(turns.rows(np.arange(len(turns)), first_rows), self._rows(asked))
+        if asked.like_trace is not None:
+            chosen |= np.isin(turns.position, turns.of_first(asked.like_trace).position)
+        return turns.only(chosen)
+
+    def _rows(self, asked: Asked) -> NDArray[np.int64]:
+        """The rows to which a search by meaning is narrowed."""
+        import numpy as np
+
         if asked.signals:
             with self.display.scanning("looking for signals", self.table):
-                return [shown.conversation_id for shown in self._scan(self.table, asked.signals)]
+                return np.fromiter((shown.row for shown in self._scan(self.table, asked.signals)), np.int64)
         with self.display.scanning("filtering", self.table):
-            return [str(id_) for (id_,) in self.table.connection.execute("SELECT conversation_id FROM log").fetchall()]
+            rows = self.table.connection.execute("SELECT llmreplay_row FROM log").fetchnumpy()
+        return np.asarray(rows["llmreplay_row"], np.int64)
 
     def _told(self, rows: Sequence[int]) -> Mapping[int, Sequence[Evidence]]:
         """The evidence for every signal that these conversations show."""

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +32,16 @@ class LogChoice:
         return " ".join(printable(shlex.quote(path)) for path in self.paths)
 
     def refuse_overwriting(self, *outputs: Path | None) -> None:
-        """Refuse to write over a log that was named.
+        """Refuse to write over a log: a file that was named, or one in a folder that was.
 
         Raises:
             UserError: one of the outputs is one.
         """
-        named = [name for path in self.paths for name in (path, *glob(path, recursive=True))]  # noqa: PTH207 - any path
-        files = [name for name in named if Path(name).is_file()]
+        from pytest_llmreplay.traces import is_log
+
         for output in outputs:
-            if output is not None and output.exists() and any(output.samefile(name) for name in files):
+            # What is written is what the path resolves to, even where a folder of `new/../log` is not there yet.
+            if output is not None and output.resolve().is_file() and is_log(output, self.paths, self.format_name):
                 raise UserError("is one of the logs; name another file to write", file=str(output))
 
 

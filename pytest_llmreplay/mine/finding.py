@@ -92,9 +92,10 @@ def by_signals(
 
 
 def by_expression(row: int, conversation: Conversation, told: Sequence[Evidence], where: str) -> Finding:
-    """A conversation that was found by an expression: how it begins."""
+    """A conversation that was found by an expression: how it begins, or as a whole where its user says nothing."""
     why = f"where {' '.join(where.split())}"
-    return Finding(row, conversation.conversation_id, 1.0, 1, _said(conversation, 1), names(told), why)
+    turn = 1 if any(message.role == "user" for message in conversation.messages) else None
+    return Finding(row, conversation.conversation_id, 1.0, turn, _said(conversation, turn), names(told), why)
 
 
 def by_meaning(row: int, match: Match, told: Sequence[Evidence], asked: Sequence[str]) -> Finding:

@@ -112,7 +112,7 @@ def search_like_trace(
     words: Embedder | None = None,
     progress: Progress | None = None,
 ) -> list[Match]:
-    """As `search_like`, for conversations like the one with the id `trace`, which is not among them.
+    """As `search_like`, for conversations like the first one with the id `trace`, which is not among them.
 
     Raises:
         UserError: no conversation with a user turn has this id.
@@ -121,13 +121,13 @@ def search_like_trace(
     """
     import numpy as np
 
-    own = turns.of_conversations([trace])
+    own = turns.of_first(trace)
     if not len(own):
         raise UserError("no conversation with this id in which a user says something", key="--like-trace", value=trace)
     space = space_of(turns, vectors_of(turns, embedder, caches, progress))
-    itself = np.unique(turns.conversation[np.isin(turns.position, own.position)])
-    ranking = rank_conversation(space, int(itself[0]))
-    best = [number for number in ranking.best(limit + len(itself)) if number not in itself][:limit]
+    itself = int(turns.conversation[np.searchsorted(turns.position, own.position[0])])
+    ranking = rank_conversation(space, itself)
+    best = [number for number in ranking.best(limit + 1) if number != itself][:limit]
     said = " ".join(turn.text for turn in own.read(range(len(own))))
     return _matches(turns, space, ranking, best, said, words)
 

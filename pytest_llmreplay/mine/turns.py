@@ -102,6 +102,11 @@ class UserTurns:
 
         return self.only(np.isin(self.position, self._positions_of(ids)))
 
+    def of_first(self, id_: str) -> UserTurns:
+        """The turns of the first conversation with this id; ids may repeat over logs."""
+        every = self.of_conversations([id_])
+        return every.only(every.conversation == 0)
+
     def texts(self, positions: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int64], list[str]]]:
         """The texts at ascending positions, some thousands at once, each time with their places in `positions`."""
         import numpy as np

@@ -1,6 +1,7 @@
 """Production logs become conversations: readers, the expression language, lookups, and canonical Parquet."""
 
 from pytest_llmreplay.traces.canonical import conversation_row
+from pytest_llmreplay.traces.detect import is_log
 from pytest_llmreplay.traces.log import open_log
 from pytest_llmreplay.traces.portion import Portion, portions
 from pytest_llmreplay.traces.query import Expression, parse_expression, select_records
@@ -20,6 +21,7 @@ __all__ = [
     "canonical_conversation",
     "conversation_row",
     "format_gaps",
+    "is_log",
     "open_log",
     "open_table",
     "parse_expression",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from pytest_llmreplay.model.errors import UserError
@@ -13,7 +14,7 @@ from pytest_llmreplay.traces.formats.all import reader_of, whole_list
 from pytest_llmreplay.traces.plain import open_parquet
 from pytest_llmreplay.traces.reading import OnProblem, ReadProblem, UnreadableError
 from pytest_llmreplay.traces.records import Record, read_records
-from pytest_llmreplay.traces.sources import Source, expand, unique
+from pytest_llmreplay.traces.sources import Source, expand, local_files, unique
 
 _PLAIN_NAMES = (plain.NAME, "openai_finetune", "conversation_parquet")
 _SNIFFED_RECORDS = 20
@@ -36,6 +37,26 @@ def log_sources(paths: Sequence[str], on_problem: OnProblem) -> list[Source]:
     if not found:
         raise UserError("no log files there", file=", ".join(paths) or None)
     return unique(found)
+
+
+def is_log(file: Path, paths: Sequence[str], format_name: str | None) -> bool:
+    """Whether a file that exists is one of the logs that the paths name.
+
+    Of what lies in a folder that is named, it takes a reader that knows it: a page that was put there is none.
+    """
+    place = file.resolve()
+    named = [path for path in paths if any(one.is_file() and one.samefile(place) for one in local_files(path))]
+    if any(not Path(path).is_dir() for path in named):
+        return True
+    return bool(named) and _is_readable(Source(str(file), str(place)), format_name)
+
+
+def _is_readable(source: Source, format_name: str | None) -> bool:
+    try:
+        first_known(source, format_name)
+    except UnreadableError:
+        return False
+    return True
 
 
 def is_plain_file(source: Source, format_name: str | None) -> bool:

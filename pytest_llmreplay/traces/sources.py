@@ -163,18 +163,22 @@ def expand(path: str) -> tuple[Source, ...]:
         from pytest_llmreplay.traces.vendors import fetched
 
         return (Source(path, path, copy=fetched(path)),)
+    files = local_files(path)
+    if not files and not Path(path).is_dir():
+        raise UserError(_nothing_there(Path(path)), file=path)
+    return tuple(Source(file.as_posix(), str(file)) for file in files)
+
+
+def local_files(path: str) -> tuple[Path, ...]:
+    """The files of this machine that a path, glob or folder names, in the order of their names; maybe none."""
     here = Path(path)
     if here.is_dir():
-        files = [p for p in sorted(here.rglob("*")) if p.is_file() and not _hidden(p.relative_to(here))]
-        return tuple(Source(p.as_posix(), str(p)) for p in files)
+        return tuple(p for p in sorted(here.rglob("*")) if p.is_file() and not _hidden(p.relative_to(here)))
     if here.exists():
-        return (Source(here.as_posix(), path),)
+        return (here,)
     matches = glob.glob(path, recursive=True) if glob.has_magic(path) else []  # noqa: PTH207 - also absolute patterns
     there = (match for match in sorted(matches) if Path(match).is_file() or Path(match).is_dir())
-    found = {source.name: source for match in there for source in expand(match)}
-    if not found:
-        raise UserError(_nothing_there(here), file=path)
-    return tuple(found.values())
+    return tuple(dict.fromkeys(file for match in there for file in local_files(match)))
 
 
 def _hidden(relative: Path) -> bool:

@@ -97,6 +97,14 @@ def test_an_expression_alone_takes_the_conversations_in_their_order(canonical):
     assert rows[1]["why"] == "where model = 'm2'"
 
 
+def test_an_expression_names_no_turn_where_the_user_says_nothing(program_in):
+    silent = [Conversation("none", ()), Conversation("answer", (Message("assistant", "Anyone there?"),))]
+    write_conversations(program_in.root / "silent.parquet", [*silent, talk("said", "hello")])
+    rows = found(program_in("find", "silent.parquet", "--where", "true", "--out", "matches.parquet", "--json"))
+    assert [(row["turn"], row["text"]) for row in rows] == [(None, ""), (None, ""), (1, "hello")]
+    assert pq.read_table(program_in.root / "matches.parquet")["turn"].to_pylist() == [None, None, 1]
+
+
 @pytest.mark.parametrize(
     ("where", "reason"),
     [
@@ -224,6 +232,40 @@ def test_search_by_meaning_is_narrowed(canonical):
     result = canonical("find", "talks.parquet", "--like-trace", "person", "--where", "model = 'm1'", "--json")
     assert {row["conversation_id"] for row in found(result)} == {"well", "refused"}
     assert "no conversation with this id" in canonical.mistake("find", "talks.parquet", "--like-trace", "nobody")
+
+
+@pytest.fixture
+def repeated(program_in):
+    """Two logs in which ids repeat."""
+    for model in "ab":
+        talks = [talk("c1", f"where is my order {model}", model=model), talk("c2", "I'm lost", "No.", model=model)]
+        write_conversations(program_in.root / f"{model}.parquet", talks)
+    return program_in
+
+
+@pytest.mark.parametrize(
+    ("narrowing", "model"),
+    [(("--where", "model = 'a'"), "a"), (("--where", "model = 'b'"), "b"), (("--signal", "by_b"), "b")],
+)
+def test_search_by_meaning_is_narrowed_to_conversations_though_ids_repeat(repeated, narrowing, model):
+    (repeated.root / "configs").mkdir()
+    signals = OWN.replace("long_talk", "by_b").replace("len(messages) > 3", "model = 'b'")
+    (repeated.root / "configs" / "signals.yaml").write_text(signals)
+    rows = found(repeated("find", "a.parquet", "b.parquet", "--like", "my order", *narrowing, "--json"))
+    assert [row["text"] for row in rows] == [f"where is my order {model}", "I'm lost"]
+
+
+@pytest.mark.parametrize(
+    ("narrowing", "texts"),
+    [
+        ((), ["where is my order b", "I'm lost", "I'm lost"]),
+        (("--where", "model = 'b'"), ["where is my order b", "I'm lost"]),
+        (("--where", "model = 'a'"), ["I'm lost"]),
+    ],
+)
+def test_a_trace_leaves_out_itself_alone_though_ids_repeat(repeated, narrowing, texts):
+    rows = found(repeated("find", "a.parquet", "b.parquet", "--like-trace", "c1", *narrowing, "--json"))
+    assert [row["text"] for row in rows] == texts
 
 
 OWN = """\
@@ -375,8 +417,7 @@ def test_confirming_says_what_each_answer_was():
     )
 
 
-@pytest.mark.parametrize("named", ["log.jsonl", "*.jsonl", "./log.jsonl"])
-@pytest.mark.parametrize(
+WRITING = pytest.mark.parametrize(
     "command",
     [
         ("find", "--where", "id = 'a'", "--out"),
@@ -385,9 +426,41 @@ def test_confirming_says_what_each_answer_was():
         ("traces", "convert", "--out"),
     ],
 )
+
+
+@pytest.mark.parametrize("named", ["log.jsonl", "*.jsonl", "./log.jsonl"])
+@WRITING
 def test_no_log_is_written_over(program_in, command, named):
     path = program_in.root / "log.jsonl"
     path.write_text(json.dumps({"id": "a", "messages": [{"role": "user", "content": "hi"}]}))
     before = path.read_bytes()
     assert program_in.mistake(*command, "log.jsonl", named).startswith("log.jsonl: is one of the logs; name another")
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("out", "named"),
+    [
+        ("logs/may/log.jsonl", "logs"),
+        ("logs/may/log.jsonl", "log*"),
+        ("logs/may/log.jsonl", "."),
+        ("logs/new/../may/log.jsonl", "logs"),
+        ("logs/new/../may/log.jsonl", "logs/may/log.jsonl"),
+    ],
+)
+@WRITING
+def test_no_log_in_a_folder_is_written_over(program_in, command, out, named):
+    path = program_in.root / "logs/may/log.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"id": "a", "messages": [{"role": "user", "content": "hi"}]}))
+    before = path.read_bytes()
+    assert program_in.mistake(*command, out, named).startswith(f"{out}: is one of the logs; name another file")
+    assert path.read_bytes() == before
+
+
+def test_what_is_no_log_may_lie_beside_the_logs_and_be_written_anew(program_in):
+    (program_in.root / "logs").mkdir()
+    write_conversations(program_in.root / "logs/talks.parquet", TALKS)
+    for _ in range(2):
+        program_in("triage", "logs", "--html", "logs/page.html")
+    assert "<html" in (program_in.root / "logs/page.html").read_text()
