@@ -105,6 +105,7 @@ class Monitor:
             NotRun: the embedder's budget is used up.
         """
         from pytest_llmreplay.mine.monitoring import Met
+        from pytest_llmreplay.traces import is_numbered
 
         starts = self._starts(set(windows.values()), seen)
         similar = self._similar(watches, similar_from, starts)
@@ -118,7 +119,8 @@ class Monitor:
         for first in range(0, len(rows), _CONVERSATIONS_AT_ONCE):
             some = rows[first : first + _CONVERSATIONS_AT_ONCE]
             for watch, row, conversation, shown in self._looked_at(watches, wanted, some):
-                met[watch.case_id].append(Met(conversation.conversation_id, starts[row], shown))
+                named_after = conversation.source_file if is_numbered(conversation) else None
+                met[watch.case_id].append(Met(conversation.conversation_id, starts[row], shown, named_after))
             done(first + len(some), len(rows))
         return met
 

@@ -2,6 +2,7 @@
 
 from pytest_llmreplay.traces.canonical import conversation_row
 from pytest_llmreplay.traces.log import open_log
+from pytest_llmreplay.traces.plain import is_numbered
 from pytest_llmreplay.traces.portion import Portion, portions
 from pytest_llmreplay.traces.query import Expression, parse_expression, select_records
 from pytest_llmreplay.traces.reading import ReadProblem
@@ -20,6 +21,7 @@ __all__ = [
     "canonical_conversation",
     "conversation_row",
     "format_gaps",
+    "is_numbered",
     "open_log",
     "open_table",
     "parse_expression",

@@ -189,6 +189,39 @@ def test_a_conversation_counts_once_and_only_if_it_was_answered(watched):
     assert (watch["shown"], watch["similar"], watch["conversations"]) == (2, 5, ["bad-5-0", "bad-5-1"])
 
 
+def write_lines(path, conversations, **ids):
+    """A plain log of one line a conversation, whose ids are left out unless they are given."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {"started_at": one.started_at, "messages": [
+            {"role": "user", "content": one.messages[0].content},
+            {"role": "assistant", "content": None, "tool_calls": [
+                {"id": "c", "type": "function", "function": {"name": one.messages[1].tool_calls[0].name, "arguments": "{}"}}
+            ]},
+        ]}
+        for one in conversations
+    ]  # fmt: skip
+    for row, given in zip(rows, ids.get("conversation_id", ()), strict=False):
+        row["conversation_id"] = given
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_files_of_one_name_whose_conversations_have_no_ids_are_all_counted(watched):
+    for date in (5, 6, 7):
+        write_lines(watched.root / "daily" / f"2026-01-0{date}" / "chat.jsonl", day(date, 1, 3))
+    [watch] = measured(watched, "daily")["watches"]
+    assert (watch["shown"], watch["similar"]) == (3, 12)
+    assert [(one["shown"], one["similar"]) for one in watch["days"]] == [(1, 4)] * 3
+    assert [w["similar"] for w in measured(watched, "daily", "daily/2026-01-05/chat.jsonl")["watches"]] == [12]
+
+
+def test_a_conversation_with_an_id_counts_once_in_files_that_overlap(watched):
+    for name in ("monday", "tuesday"):
+        write_lines(watched.root / name / "chat.jsonl", day(5, 1, 3), conversation_id=["a", "b", "c", "d"])
+    [watch] = measured(watched, "monday", "tuesday", "--where", "conversation_id IS NOT NULL")["watches"]
+    assert (watch["shown"], watch["similar"]) == (1, 4)
+
+
 def test_a_case_without_a_sign_is_listed_as_not_watched(watched):
     plain = (Message("user", "how do I talk to a person?"), Message("assistant", "You can call us."))
     blind = incident("blind", messages=plain, expect={"answer": {"contains_any": "9:00"}})
