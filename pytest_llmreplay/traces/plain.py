@@ -181,7 +181,7 @@ def numbered_id(source: Source, record: int) -> str:
 
 
 def is_numbered(conversation: Conversation) -> bool:
-    """Whether the log has no id for it: then it is named after its file and a record, and only there the name is its own."""
+    """Whether the log has no id for it, so that it is named after its file and a record, as others may be."""
     if conversation.source_file is None:
         return False
     name, _, record = conversation.conversation_id.rpartition("-")

@@ -12,7 +12,7 @@ from pytest_llmreplay.cli.monitor import monitor
 from pytest_llmreplay.mine.monitoring import LEVEL, Status
 from pytest_llmreplay.model.case import Case, Provenance
 from pytest_llmreplay.model.conversation import Conversation, Message, ToolCall
-from pytest_llmreplay.store.cases import write_cases
+from pytest_llmreplay.store.cases import read_cases, write_cases
 from pytest_llmreplay.traces import write_conversations
 from tests.cli.walk import walk
 
@@ -220,6 +220,34 @@ def test_a_conversation_with_an_id_counts_once_in_files_that_overlap(watched):
         write_lines(watched.root / name / "chat.jsonl", day(5, 1, 3), conversation_id=["a", "b", "c", "d"])
     [watch] = measured(watched, "monday", "tuesday", "--where", "conversation_id IS NOT NULL")["watches"]
     assert (watch["shown"], watch["similar"]) == (1, 4)
+
+
+def promoted_from(program_in, log, named):
+    """The project's only case is what `promote` makes of one conversation."""
+    for path in (program_in.root / "golden").iterdir():
+        path.unlink()
+    (program_in.root / "expect.yaml").write_text(json.dumps({"kind": "expectations", "expect": EXPECT}))
+    program_in("promote", log, "--id", named, "--expect", "expect.yaml", "--residual", "keep")
+
+
+def test_the_own_conversation_does_not_count_when_its_id_was_redacted(watched):
+    log, mail = "chats/mail.jsonl", "anna.berg@gmail.com"
+    write_lines(watched.root / log, day(5, 2, 3), conversation_id=[mail, "b", "c", "d", "e"])
+    promoted_from(watched, log, mail)
+    [watch] = measured(watched, log)["watches"]
+    [case] = [case for path in (watched.root / "golden").rglob("*.parquet") for case in read_cases(path)]
+    assert mail not in (case.provenance.trace_id or mail)
+    assert (watch["shown"], watch["similar"], watch["conversations"]) == (1, 4, ["b"])
+    write_lines(watched.root / log, day(6, 2, 3), conversation_id=["f", "g", "h", "i", "j"])
+    assert [one["similar"] for one in measured(watched, log)["watches"]] == [5]
+
+
+def test_the_own_conversation_is_one_of_those_with_ids_made_of_names_of_files(watched):
+    for date in (5, 6):
+        write_lines(watched.root / f"{date}" / "chat.jsonl", day(date, 2, 3))
+    promoted_from(watched, "5/chat.jsonl", "chat-1")
+    [watch] = measured(watched, "5", "6")["watches"]
+    assert [(one["shown"], one["similar"]) for one in watch["days"]] == [(1, 4), (2, 5)]
 
 
 def test_a_case_without_a_sign_is_listed_as_not_watched(watched):
