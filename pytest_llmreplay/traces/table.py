@@ -69,6 +69,15 @@ class LogTable:
         [(count,)] = self.connection.execute("SELECT count(*) FROM whole_log").fetchall()
         return int(count)
 
+    def ids_in_several_files(self) -> int:
+        """How many ids conversations of several source files have, filtered out or not; only two columns are read."""
+        several = "min(source_file) <> max(source_file)"
+        if self.connection.execute(f"SELECT {several} FROM whole_log").fetchall() != [(True,)]:  # noqa: S608 - fixed
+            return 0
+        shared = f"SELECT conversation_id FROM whole_log GROUP BY conversation_id HAVING {several}"  # noqa: S608 - fixed
+        [(count,)] = self.connection.execute(f"SELECT count(*) FROM ({shared})").fetchall()  # noqa: S608 - fixed
+        return int(count)
+
     @contextmanager
     def narrowed(self, rows: Sequence[int]) -> Iterator[LogTable]:
         """The same log, where the relation `log` has only these rows."""

@@ -189,7 +189,7 @@ def test_a_conversation_counts_once_and_only_if_it_was_answered(watched):
     assert (watch["shown"], watch["similar"], watch["conversations"]) == (2, 5, ["bad-5-0", "bad-5-1"])
 
 
-def write_lines(path, conversations, **ids):
+def write_lines(path, conversations, ids=()):
     """A plain log of one line a conversation, whose ids are left out unless they are given."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [
@@ -201,7 +201,7 @@ def write_lines(path, conversations, **ids):
         ]}
         for one in conversations
     ]  # fmt: skip
-    for row, given in zip(rows, ids.get("conversation_id", ()), strict=False):
+    for row, given in zip(rows, ids, strict=False):
         row["conversation_id"] = given
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
@@ -215,10 +215,23 @@ def test_files_of_one_name_whose_conversations_have_no_ids_are_all_counted(watch
     assert [w["similar"] for w in measured(watched, "daily", "daily/2026-01-05/chat.jsonl")["watches"]] == [12]
 
 
+def test_ids_that_stand_in_several_files_are_told_by_all_who_name_ids(watched):
+    told = "conversation ids stand in several files; promote --id takes the first of each: name its file there\n"
+    for date in (5, 6):
+        write_lines(watched.root / "daily" / f"{date}" / "chat.jsonl", day(date, 2, 3))
+    expected = f"9 {told}"
+    for command in (("monitor", "daily"), ("find", "daily", "--like", "a person"), ("triage", "daily")):
+        assert watched(*command).stderr == expected, command
+    assert watched("monitor", "daily/5").stderr == ""
+    output = watched("promote", "daily", "--id", "chat-1", "--residual", "keep", code=1).output
+    assert "in this promotion, daily/5/chat.jsonl, record 1" in output
+    assert "1 case written" in output
+
+
 def test_a_conversation_with_an_id_counts_once_in_files_that_overlap(watched):
     for name in ("monday", "tuesday"):
-        write_lines(watched.root / name / "chat.jsonl", day(5, 1, 3), conversation_id=["a", "b", "c", "d"])
-    [watch] = measured(watched, "monday", "tuesday", "--where", "conversation_id IS NOT NULL")["watches"]
+        write_lines(watched.root / name / "chat.jsonl", day(5, 1, 3, others=0), "abcd")
+    [watch] = measured(watched, "monday", "tuesday")["watches"]
     assert (watch["shown"], watch["similar"]) == (1, 4)
 
 
@@ -232,13 +245,13 @@ def promoted_from(program_in, log, named):
 
 def test_the_own_conversation_does_not_count_when_its_id_was_redacted(watched):
     log, mail = "chats/mail.jsonl", "anna.berg@gmail.com"
-    write_lines(watched.root / log, day(5, 2, 3), conversation_id=[mail, "b", "c", "d", "e"])
+    write_lines(watched.root / log, day(5, 2, 3), [mail, *"bcde"])
     promoted_from(watched, log, mail)
     [watch] = measured(watched, log)["watches"]
     [case] = [case for path in (watched.root / "golden").rglob("*.parquet") for case in read_cases(path)]
     assert mail not in (case.provenance.trace_id or mail)
     assert (watch["shown"], watch["similar"], watch["conversations"]) == (1, 4, ["b"])
-    write_lines(watched.root / log, day(6, 2, 3), conversation_id=["f", "g", "h", "i", "j"])
+    write_lines(watched.root / log, day(6, 2, 3), "fghij")
     assert [one["similar"] for one in measured(watched, log)["watches"]] == [5]
 
 
