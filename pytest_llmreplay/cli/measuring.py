@@ -72,7 +72,7 @@ def measure(
     caches, seen = user_caches(), Seen()
     embedder = embedder_named(asked.embedding, Budget(max_cost_usd=asked.max_cost))
     with display() as shown, open_logs(asked.logs, caches, shown) as table:
-        monitor = Monitor(table, known, caches, embedder, shown)
+        monitor = Monitor(table, known, caches, embedder, shown, project.relative)
         met = monitor.measure(watches, similar, windows, seen)
     readings = {case: reading_of(found) for case, found in met.items()}
     suite = frozenset(case.case_id for case in cases)

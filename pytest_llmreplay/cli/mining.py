@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from pytest_llmreplay.cli.logs import LogChoice, Telling
 from pytest_llmreplay.model.errors import UserError
 from pytest_llmreplay.report.text import printable
@@ -48,9 +50,16 @@ def open_logs(choice: LogChoice, caches: Caches, shown: Display) -> Iterator[Log
         files = _files(found, expression, _Converter(caches, tell, shown))
         tell.finish()
         with open_table(files, expression) as table:
+            _tell_shared_ids(table.files_sharing_ids())
             yield table
     finally:
         caches.prune()
+
+
+def _tell_shared_ids(files: int) -> None:
+    if files:
+        told = f"the conversations of {files} files have no ids, and the same ones were made of the files' names"
+        click.echo(f"{told}; promote --id takes the first of each: name its file there", err=True)
 
 
 def _files(found: Sequence[Portion], expression: Expression | None, converter: _Converter) -> list[TableFile]:

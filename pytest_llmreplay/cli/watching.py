@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llmreplay.cli.own_conversation import OwnConversation
 from pytest_llmreplay.model.conversation import Conversation, turns_of
 from pytest_llmreplay.model.errors import UserError
 
@@ -28,7 +29,7 @@ _CONVERSATIONS_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A case that is watched: what its user said, what shows its failure, and the id of its own conversation.
+    """A case that is watched: what its user said, what shows its failure, and which conversation is its own.
 
     That one was chosen because it failed, so that it says nothing of how often others do.
     """
@@ -36,7 +37,7 @@ class Watch:
     case_id: str
     text: str
     signal: FailureSignal
-    own: str | None
+    own: OwnConversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +81,21 @@ def watches_of(cases: Iterable[Case], known: Mapping[str, Signal]) -> tuple[list
         elif not text:
             unwatched[case.case_id] = "its user says nothing that could be similar"
         else:
-            watches.append(Watch(case.case_id, text, signal, case.provenance.trace_id))
+            own = OwnConversation(case.provenance, _time(case.occurred_at))
+            watches.append(Watch(case.case_id, text, signal, own))
     return watches, unwatched
 
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """What a measurement works with."""
+    """What a measurement works with; `relative` names a file as the provenance of cases does."""
 
     table: LogTable
     known: Mapping[str, Signal]
     caches: Caches
     embedder: Embedder
     display: Display
+    relative: Callable[[Path], str]
 
     def measure(
         self, watches: Sequence[Watch], similar_from: Mapping[str, float], windows: Mapping[str, Window], seen: Seen
@@ -105,6 +108,7 @@ class Monitor:
             NotRun: the embedder's budget is used up.
         """
         from pytest_llmreplay.mine.monitoring import Met
+        from pytest_llmreplay.traces import is_numbered
 
         starts = self._starts(set(windows.values()), seen)
         similar = self._similar(watches, similar_from, starts)
@@ -117,8 +121,9 @@ class Monitor:
         rows = sorted({row for found in wanted.values() for row in found})
         for first in range(0, len(rows), _CONVERSATIONS_AT_ONCE):
             some = rows[first : first + _CONVERSATIONS_AT_ONCE]
-            for watch, row, conversation, shown in self._looked_at(watches, wanted, some):
-                met[watch.case_id].append(Met(conversation.conversation_id, starts[row], shown))
+            for watch, row, conversation, shown in self._looked_at(watches, wanted, some, starts):
+                named_after = conversation.source_file if is_numbered(conversation) else None
+                met[watch.case_id].append(Met(conversation.conversation_id, starts[row], shown, named_after))
             done(first + len(some), len(rows))
         return met
 
@@ -161,7 +166,11 @@ class Monitor:
         return found
 
     def _looked_at(
-        self, watches: Sequence[Watch], wanted: Mapping[str, Mapping[int, Sequence[int]]], rows: Sequence[int]
+        self,
+        watches: Sequence[Watch],
+        wanted: Mapping[str, Mapping[int, Sequence[int]]],
+        rows: Sequence[int],
+        starts: Mapping[int, dt.datetime],
     ) -> Iterator[tuple[Watch, int, Conversation, bool]]:
         conversations = self.table.conversations(rows)
         told = self._told_of(watches, wanted, conversations)
@@ -170,7 +179,7 @@ class Monitor:
                 if row not in wanted[watch.case_id]:
                     continue
                 turns = _answered(conversation, wanted[watch.case_id][row])
-                if turns and conversation.conversation_id != watch.own:
+                if turns and not watch.own.is_it(conversation, starts[row], self.relative):
                     shown = watch.signal.shows_in(conversation.messages, turns, told.get(row, ()))
                     yield watch, row, conversation, shown
 

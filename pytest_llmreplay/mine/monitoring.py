@@ -37,11 +37,16 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """A similar conversation: its id, when it began (UTC), and whether it shows the failure."""
+    """A similar conversation: its id, when it began (UTC), and whether it shows the failure.
+
+    `named_after` is the file that the id is made of, where the log has none: files of one name in several folders make
+    the same ids of different conversations.
+    """
 
     conversation_id: str
     at: dt.datetime
     shown: bool
+    named_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +73,10 @@ class Judged:
 
 
 def reading_of(met: Iterable[Met]) -> Reading:
-    """The rates of conversations, each id counted once: where it was met first."""
-    first: dict[str, Met] = {}
+    """The rates of conversations, each counted once, where it was met first: an id, in its file if made of its name."""
+    first: dict[tuple[str | None, str], Met] = {}
     for one in met:
-        first.setdefault(one.conversation_id, one)
+        first.setdefault((one.named_after, one.conversation_id), one)
     days: dict[dt.date, list[bool]] = defaultdict(list)
     for one in first.values():
         days[one.at.date()].append(one.shown)

@@ -3,6 +3,7 @@
 from pytest_llmreplay.traces.canonical import conversation_row
 from pytest_llmreplay.traces.detect import is_log
 from pytest_llmreplay.traces.log import open_log
+from pytest_llmreplay.traces.plain import is_numbered
 from pytest_llmreplay.traces.portion import Portion, portions
 from pytest_llmreplay.traces.query import Expression, parse_expression, select_records
 from pytest_llmreplay.traces.reading import ReadProblem
@@ -22,6 +23,7 @@ __all__ = [
     "conversation_row",
     "format_gaps",
     "is_log",
+    "is_numbered",
     "open_log",
     "open_table",
     "parse_expression",

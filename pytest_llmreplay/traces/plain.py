@@ -13,7 +13,7 @@ from pytest_llmreplay.traces.jsonable import jsonable, without_nulls
 from pytest_llmreplay.traces.reading import OnProblem, ReadProblem, UnreadableError
 from pytest_llmreplay.traces.records import Record
 from pytest_llmreplay.traces.rows import CANONICAL_COLUMNS, canonical_conversation, plain_conversation
-from pytest_llmreplay.traces.sources import Source
+from pytest_llmreplay.traces.sources import Source, stem_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -178,6 +178,18 @@ def row_conversation(source: Source, row: Any, record: int, id_column: str | Non
 def numbered_id(source: Source, record: int) -> str:
     """The id of a row that has none."""
     return f"{source.stem}-{record}"
+
+
+def is_numbered(conversation: Conversation) -> bool:
+    """Whether the log has no id for it, so that it is named after its file and a record, as others may be."""
+    source = conversation.source_file
+    return source is not None and is_called_after(source, conversation.conversation_id)
+
+
+def is_called_after(source_file: str, conversation_id: str) -> bool:
+    """Whether the id is one that is made of a file's name and a record."""
+    name, _, record = conversation_id.rpartition("-")
+    return name == stem_of(source_file) and record.isdecimal()
 
 
 def _tidy(row: Mapping[str, Any]) -> Mapping[str, Any]:

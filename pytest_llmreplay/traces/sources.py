@@ -44,9 +44,7 @@ class Source:
     @property
     def stem(self) -> str:
         """The file name without its suffixes for compression and type."""
-        name = "stdin" if self.name == STDIN else PurePosixPath(self.name.replace(os.sep, "/")).name
-        base = PurePosixPath(name)
-        return PurePosixPath(base.stem).stem if base.suffix in _SUFFIXES else base.stem
+        return stem_of(self.name)
 
     @property
     def is_local(self) -> bool:
@@ -147,6 +145,12 @@ class _Stream(io.RawIOBase):
             raise UnreadableError(f"the compressed data is damaged: {_reason(error)}") from error
         buffer[: len(data)] = data
         return len(data)
+
+
+def stem_of(name: str) -> str:
+    """The file name of a source's name, without its suffixes for compression and type."""
+    base = PurePosixPath("stdin" if name == STDIN else PurePosixPath(name.replace(os.sep, "/")).name)
+    return PurePosixPath(base.stem).stem if base.suffix in _SUFFIXES else base.stem
 
 
 def expand(path: str) -> tuple[Source, ...]:

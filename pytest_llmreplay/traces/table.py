@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from pytest_llmreplay.model.conversation import Conversation
 from pytest_llmreplay.traces.locked import locked_database, quoted
+from pytest_llmreplay.traces.plain import is_called_after
 from pytest_llmreplay.traces.query import Expression, run_expression
 from pytest_llmreplay.traces.rows import CANONICAL_COLUMNS, canonical_conversation
+from pytest_llmreplay.traces.sources import stem_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,6 +71,16 @@ class LogTable:
         """How many conversations there are, filtered out or not; only footers are read."""
         [(count,)] = self.connection.execute("SELECT count(*) FROM whole_log").fetchall()
         return int(count)
+
+    def files_sharing_ids(self) -> int:
+        """How many source files have the name of another one, and conversations that are called after it."""
+        several = "SELECT min(source_file) <> max(source_file) FROM whole_log"
+        if self.connection.execute(several).fetchall() != [(True,)]:
+            return 0
+        first_ids = "SELECT source_file, min(conversation_id) FROM whole_log WHERE source_file IS NOT NULL GROUP BY ALL"
+        found = self.connection.execute(first_ids).fetchall()
+        stems = Counter(stem_of(file) for file, id_ in found if is_called_after(file, id_))
+        return sum(count for count in stems.values() if count > 1)
 
     @contextmanager
     def narrowed(self, rows: Sequence[int]) -> Iterator[LogTable]:

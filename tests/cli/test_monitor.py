@@ -12,7 +12,7 @@ from pytest_llmreplay.cli.monitor import monitor
 from pytest_llmreplay.mine.monitoring import LEVEL, Status
 from pytest_llmreplay.model.case import Case, Provenance
 from pytest_llmreplay.model.conversation import Conversation, Message, ToolCall
-from pytest_llmreplay.store.cases import write_cases
+from pytest_llmreplay.store.cases import read_cases, write_cases
 from pytest_llmreplay.traces import write_conversations
 from tests.cli.walk import walk
 
@@ -187,6 +187,82 @@ def test_a_conversation_counts_once_and_only_if_it_was_answered(watched):
         write_conversations(watched.root / f"{name}.parquet", [*logged, silent])
     [watch] = measured(watched, "one.parquet", "two.parquet")["watches"]
     assert (watch["shown"], watch["similar"], watch["conversations"]) == (2, 5, ["bad-5-0", "bad-5-1"])
+
+
+def write_lines(path, conversations, ids=()):
+    """A plain log of one line a conversation, whose ids are left out unless they are given."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {"started_at": one.started_at, "messages": [
+            {"role": "user", "content": one.messages[0].content},
+            {"role": "assistant", "content": None, "tool_calls": [
+                {"id": "c", "type": "function", "function": {"name": one.messages[1].tool_calls[0].name, "arguments": "{}"}}
+            ]},
+        ]}
+        for one in conversations
+    ]  # fmt: skip
+    for row, given in zip(rows, ids, strict=False):
+        row["conversation_id"] = given
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_files_of_one_name_whose_conversations_have_no_ids_are_all_counted(watched):
+    for date in (5, 6, 7):
+        write_lines(watched.root / "daily" / f"2026-01-0{date}" / "chat.jsonl", day(date, 1, 3))
+    [watch] = measured(watched, "daily")["watches"]
+    assert (watch["shown"], watch["similar"]) == (3, 12)
+    assert [(one["shown"], one["similar"]) for one in watch["days"]] == [(1, 4)] * 3
+    assert [w["similar"] for w in measured(watched, "daily", "daily/2026-01-05/chat.jsonl")["watches"]] == [12]
+
+
+def test_ids_that_were_made_of_one_name_are_told_by_all_who_name_ids(watched):
+    expected = (
+        "the conversations of 2 files have no ids, and the same ones were made of the files' names; "
+        "promote --id takes the first of each: name its file there\n"
+    )
+    for date in (5, 6):
+        write_lines(watched.root / "daily" / f"{date}" / "chat.jsonl", day(date, 2, 3))
+    for command in (("monitor", "daily"), ("find", "daily", "--like", "a person"), ("triage", "daily")):
+        assert watched(*command).stderr == expected, command
+    assert watched("monitor", "daily/5").stderr == ""
+    output = watched("promote", "daily", "--id", "chat-1", "--residual", "keep", code=1).output
+    assert "in this promotion, daily/5/chat.jsonl, record 1" in output
+    assert "1 case written" in output
+
+
+def test_a_conversation_with_an_id_counts_once_in_files_that_overlap(watched):
+    for name in ("monday", "tuesday"):
+        write_lines(watched.root / name / "chat.jsonl", day(5, 1, 3, others=0), "abcd")
+    [watch] = measured(watched, "monday", "tuesday")["watches"]
+    assert (watch["shown"], watch["similar"]) == (1, 4)
+
+
+def promoted_from(program_in, log, named):
+    """The project's only case is what `promote` makes of one conversation."""
+    for path in (program_in.root / "golden").iterdir():
+        path.unlink()
+    (program_in.root / "expect.yaml").write_text(json.dumps({"kind": "expectations", "expect": EXPECT}))
+    program_in("promote", log, "--id", named, "--expect", "expect.yaml", "--residual", "keep")
+
+
+def test_the_own_conversation_does_not_count_when_its_id_was_redacted(watched):
+    log, mail = "chats/mail.jsonl", "anna.berg@gmail.com"
+    write_lines(watched.root / log, day(5, 2, 3), [mail, *"bcde"])
+    promoted_from(watched, log, mail)
+    [watch] = measured(watched, log)["watches"]
+    [case] = [case for path in (watched.root / "golden").rglob("*.parquet") for case in read_cases(path)]
+    assert mail not in (case.provenance.trace_id or mail)
+    assert (watch["shown"], watch["similar"], watch["conversations"]) == (1, 4, ["b"])
+    write_lines(watched.root / log, day(6, 2, 3), "fghij")
+    assert [one["similar"] for one in measured(watched, log)["watches"]] == [5]
+
+
+def test_the_own_conversation_is_one_of_those_with_ids_made_of_names_of_files(watched):
+    for date in (5, 6):
+        write_lines(watched.root / f"{date}" / "chat.jsonl", day(date, 2, 3))
+    promoted_from(watched, "5/chat.jsonl", "chat-1")
+    [watch] = measured(watched, "5", "6")["watches"]
+    assert [(one["shown"], one["similar"]) for one in watch["days"]] == [(1, 4), (2, 5)]
 
 
 def test_a_case_without_a_sign_is_listed_as_not_watched(watched):

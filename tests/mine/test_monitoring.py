@@ -30,6 +30,11 @@ def test_rates_are_by_day_and_a_conversation_counts_once():
     assert reading_of([]).rate.interval == (0.0, 1.0)
 
 
+def test_ids_made_of_the_names_of_files_are_counted_in_each_file():
+    met = [Met("chat-1", NOON, True, f"{day}/chat.jsonl") for day in ("14", "15", "14")]
+    assert reading_of([*met, Met("chat-1", NOON, False)]).rate == Rate(2, 3)
+
+
 def test_the_interval_is_wilsons():
     # Newcombe (1998), table I: 15 of 148.
     assert Rate(15, 148).interval == pytest.approx((0.0624, 0.1605), abs=5e-5)

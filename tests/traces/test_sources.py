@@ -109,8 +109,10 @@ def test_s3_over_the_network(store):
     conversations, problems = read("s3://our-logs")
     assert [c.conversation_id for c in conversations] == ["0", "1", "2", "b"]
     assert [str(problem) for problem in problems] == [
-        "s3://our-logs/2026-03-02/notes.txt: no reader knows this file: not JSON (Expecting value at character 1 of the "
-        "record); what follows it cannot be read"
+        (
+            "s3://our-logs/2026-03-02/notes.txt: no reader knows this file: not JSON (Expecting value at character 1 of "
+            "the record); what follows it cannot be read"
+        )
     ]
     assert [c.conversation_id for c in read("s3://our-logs/2026-03-02/*.jsonl")[0]] == ["b"]
     assert [c.conversation_id for c in read("s3://our-logs/2026-03-0*/", where="format = 'openai_chat_logs'")[0]] == [

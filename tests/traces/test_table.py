@@ -10,7 +10,7 @@ import pytest
 
 from pytest_llmreplay.model.conversation import Conversation, Message
 from pytest_llmreplay.model.errors import UserError
-from pytest_llmreplay.traces import TableFile, open_table, parse_expression, portions, write_conversations
+from pytest_llmreplay.traces import TableFile, is_numbered, open_table, parse_expression, portions, write_conversations
 from pytest_llmreplay.traces.locked import locked_database
 
 
@@ -39,6 +39,34 @@ def test_several_files_are_one_table_and_each_row_is_found_again(tmp_path):
         assert rows["c"] == table.row(second, 0)
         assert [c.conversation_id for c in table.conversations([rows["c"], rows["b"]]).values()] == ["c", "b"]
         assert table.size() == 3
+
+
+def test_files_whose_conversations_are_called_alike_are_counted(tmp_path):
+    logged = [
+        *(("chat-1", "14/chat.jsonl"), ("chat-2", "14/chat.jsonl"), ("chat-1", "15/chat.jsonl.gz")),
+        *(("a", "14/b.jsonl"), ("a", "15/b.jsonl"), ("c-1", "c.jsonl"), ("d", None)),
+    ]
+    talks = [talk(named, source_file=file) for named, file in logged]
+    with open_table([TableFile(written(tmp_path / "a.parquet", *talks))], parse_expression("false")) as table:
+        assert table.files_sharing_ids() == 2
+    with open_table([TableFile(written(tmp_path / "b.parquet", talk("a"), talk("a")))]) as table:
+        assert table.files_sharing_ids() == 0
+
+
+@pytest.mark.parametrize(
+    ("named", "file", "numbered"),
+    [
+        ("chat-1", "14/chat.jsonl", True),
+        ("chat-12", "s3://logs/15/chat.jsonl.gz", True),
+        ("stdin-3", "-", True),
+        ("chat-1", "14/other.jsonl", False),
+        ("chat-one", "14/chat.jsonl", False),
+        ("chat", "14/chat.jsonl", False),
+        ("chat-1", None, False),
+    ],
+)
+def test_ids_made_of_the_name_of_a_file_are_known(named, file, numbered):
+    assert is_numbered(talk(named, source_file=file)) is numbered
 
 
 def test_expressions_and_records_filter_their_own_files(tmp_path):
