@@ -66,7 +66,7 @@ TEXT_SIGNALS = (
         "reliability",
         "tool",
         "A tool's result says that the call failed: it begins with an error, or has a field for an error that is not "
-        "empty, a failed status, `success: false` or an HTTP status from 400.",
+        "empty, a failed status, `success: false`, `is_error: true` or an HTTP status from 400.",
         pattern=phrases.ERROR,
         each=(of_roles(TOOL), _ERROR),
     ),

@@ -1,0 +1,50 @@
+"""Which results of tools say that the call failed."""
+
+import pytest
+
+from tests.mine.conftest import bot, result, talk, user
+
+
+def called(returned):
+    return talk(user("Where is it?"), bot(None, ("order", "{}")), result(returned), bot("I could not find out."))
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        '{"status": 404, "order": null}',
+        '{"status":"503"}',
+        '{"status": "404 Not Found"}',
+        '{"status_code": 500}',
+        '{"statusCode": "429"}',
+        '{"http_status": 400}',
+        '{"is_error": true}',
+        '{"content": [], "isError":true}',
+        "HTTP 503 Service Unavailable",
+        "HTTP/1.1 404 Not Found",
+        "http status code: 500",
+        "[HTTP 429] Too many requests",
+    ],
+)
+def test_a_result_with_a_status_or_mark_of_an_error_is_one(told, returned):
+    assert list(told("tool_error", called(returned))) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        '{"status": 4041}',
+        '{"status": 200}',
+        '{"status": "in 404 days"}',
+        '{"status": "shipped", "number": 404}',
+        '{"order_status": 404}',
+        '{"is_error": false}',
+        '{"is_error": null}',
+        '{"is_error_prone": true}',
+        "HTTP 200 OK",
+        "HTTP 4041",
+        "Our page on HTTP 404",
+    ],
+)
+def test_a_result_that_only_looks_like_an_error_is_none(told, returned):
+    assert told("tool_error", called(returned)) == {}
