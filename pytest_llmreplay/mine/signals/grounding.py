@@ -152,6 +152,8 @@ def _rare(text: str) -> set[str]:
 
 def _pieces(text: str) -> set[str]:
     """What stands for words where words are not set apart: every three characters in a row."""
+    if text.isascii():
+        return set()
     return {run[at : at + _PIECE] for run in _UNSPACED.findall(text) for at in range(len(run) - _PIECE + 1)}
 
 

@@ -95,15 +95,17 @@ class Heard:
 @lru_cache(maxsize=256)
 def said(text: str) -> Said:
     """The numbers of a text; system prompts and results repeat."""
-    found = set(in_english(text))
-    squashed = set()
-    for run in _RUN.findall(text):
+    found: set[str] = set()
+    squashed: set[str] = set()
+    for match in _RUN.finditer(text):
+        run = match.group()
         if run.isdecimal():
+            found.add(_normal(run))
             continue
+        found.update(_normal(number.group()) for number in _ENGLISH.finditer(text, *match.span()))
+        found.update(*map(_readings, _PART.findall(run)))
         if _TELEPHONE_LIKE.fullmatch(run):
             squashed.add(_squashed(run))
-        for part in _PART.findall(run):
-            found |= _readings(part)
     hundredths = {round(float(one) * 100) for one in found if _FEWEST_DIGITS <= len(one) <= _LONGEST_TERM}
     return Said(frozenset(found), frozenset(hundredths), frozenset(squashed))
 
@@ -113,12 +115,13 @@ def in_english(text: str) -> Iterator[str]:
     return map(_normal, _ENGLISH.findall(text))
 
 
-def _readings(part: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def _readings(part: str) -> frozenset[str]:
     """What one number may mean; nothing where it can be no single number, as a date or a list."""
     if part.isdecimal():
-        return {_normal(part)}
+        return frozenset((_normal(part),))
     matches = (pattern.fullmatch(part) for pattern in (_DECIMAL, _GROUPED, _INDIAN))
-    return {_decimal(match[1], match[match.re.groups] or "") for match in matches if match}
+    return frozenset(_decimal(match[1], match[match.re.groups] or "") for match in matches if match)
 
 
 def _squashed(run: str) -> str:
