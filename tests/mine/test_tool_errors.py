@@ -48,3 +48,18 @@ def test_a_result_with_a_status_or_mark_of_an_error_is_one(told, returned):
 )
 def test_a_result_that_only_looks_like_an_error_is_none(told, returned):
     assert told("tool_error", called(returned)) == {}
+
+
+def test_a_result_that_the_log_marks_as_an_error_is_one(told):
+    calls = bot(None, ("order", "{}"), ("page", "{}"))
+    marked = {"failed_tool_calls": ["c1"]}
+    one = talk(user("?"), calls, result("ok", "c0"), result("no such page", "c1"), bot("Done."), metadata=marked)
+    for name in ("tool_error", "tool_error_ignored"):
+        [found] = told(name, one)["a"]
+        assert (found.message, found.text) == (3, "no such page")
+
+
+def test_a_mark_of_an_error_elsewhere_in_the_metadata_is_none(told):
+    noted = {"note": "failed_tool_calls", "failed_tool_calls": [], "more": {"failed_tool_calls": ["c0"]}}
+    one = talk(user("?"), bot(None, ("order", "{}")), result("ok"), bot("Done."), metadata=noted)
+    assert told("tool_error", one) == {}
