@@ -119,3 +119,10 @@ def test_documents_are_used_where_words_are_not_set_apart(told, answer, shown):
     documents = "所有商品三十天内退货免费,请保留购物小票,退款将原路返回账户。"
     conversation = talk(user("退货?"), bot(answer), steps=(Step(1, "retrieval", output=documents),))
     assert (told("unused_documents", conversation) != {}) == shown
+
+
+def test_a_number_of_a_retrieved_document_was_said(told):
+    steps = (Step(1, "retrieval", output="Returns are free within 30 days."),)
+    answer = (bot(None, ("order", "{}")), result('{"order": "sent"}'), bot("It was sent. You have 30 days."))
+    assert told("contradicts_result", talk(user("And if not?"), *answer, steps=steps)) == {}
+    assert list(told("contradicts_result", talk(user("And if not?"), *answer))) == ["a"]

@@ -1,7 +1,10 @@
 """Which results of tools say that the call failed."""
 
+from dataclasses import replace
+
 import pytest
 
+from pytest_llmreplay.model.conversation import ToolCall
 from tests.mine.conftest import bot, result, talk, user
 
 
@@ -63,3 +66,16 @@ def test_a_mark_of_an_error_elsewhere_in_the_metadata_is_none(told):
     noted = {"note": "failed_tool_calls", "failed_tool_calls": [], "more": {"failed_tool_calls": ["c0"]}}
     one = talk(user("?"), bot(None, ("order", "{}")), result("ok"), bot("Done."), metadata=noted)
     assert told("tool_error", one) == {}
+
+
+def test_a_call_that_the_log_marks_as_failed_was_corrected_by_another_tool(told):
+    calls = (
+        bot(None, ("order", "{}")),
+        result("denied"),
+        replace(bot(None), tool_calls=(ToolCall("c1", "page", "{}"),)),
+    )
+    calls += (result('{"page": 1}', "c1"),)
+    one = talk(user("?"), *calls, bot("Here it is."), metadata={"failed_tool_calls": ["c0"]})
+    assert told("corrected_tool", talk(user("?"), *calls, bot("Here it is."))) == {}
+    [found] = told("corrected_tool", one)["a"]
+    assert found.call.name == "order"

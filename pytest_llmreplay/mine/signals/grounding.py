@@ -169,6 +169,7 @@ GROUNDING_SIGNALS = (
         "and no sum, difference or small multiple of such numbers. Numbers are read with a comma or a point as decimal "
         "mark, with their digits in groups, and a percentage as its hundredth too.",
         f"{_ANSWERED} AND len({messages_where('assistant', matches('m.content', '[0-9][0-9]|[A-Za-z][0-9]'))}) > 0",
+        columns=("messages", "steps", "metadata"),
         find=_contradicts_result,
     ),
     Signal(
@@ -179,6 +180,7 @@ GROUNDING_SIGNALS = (
         "letters, numbers from two digits), and the answer has none of them, nor three characters in a row of one in "
         "a script without spaces.",
         _ANSWERED,
+        columns=("messages", "metadata"),
         find=_ignores_result,
     ),
     Signal(
