@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 ERROR_START = (
-    r"^[\s*#\[<(]{0,3}(?:(?:http|request|tool|call|api|internal|server|internal server|database|connection|network"
+    r"^[\s*#\[<(]{0,3}(?:(?:(?:http|request|tool|call|api|internal|server|internal server|database|connection|network"
     r"|validation) )?\w*(?:error|exception|traceback|failed|failure|time-?out|timed out)\b"
+    r"|http(?:/[\d.]+)?:? (?:status:? )?(?:code:? )?[45]\d\d\b)"
 )
 """How a tool's result begins that says that the call failed; without regard to case."""
 
 ERROR_FIELD = (
     r"\"(?:(?:error|errors|exception|error_message)\"\s*:\s*(?:\"[^\"]|\{\s*\"|\[\s*[^\]\s]|true|[1-9])"
     r"|(?:status|state|result)\"\s*:\s*\"(?:error|failed|failure)\"|(?:success|ok)\"\s*:\s*false"
-    r"|(?:status_code|statusCode|http_status)\"\s*:\s*\"?[45]\d\d\b)"
+    r"|is_?error\"\s*:\s*true|(?:status|status_?code|http_status)\"\s*:\s*\"?[45]\d\d\b)"
 )
 """A field of a tool's result that says so; without regard to case. All begin alike, by which RE2 finds them quickly."""
 

@@ -78,7 +78,8 @@ CALL_SIGNALS = (
         "first.",
         "len("
         + messages_where(TOOL, f"{matches('m.content', phrases.ERROR)} OR {matches('m.content', words.NOTHING)}")
-        + ") > 0",
+        + ") > 0 OR len(failed_calls) > 0",
+        columns=("messages", "metadata", "failed_calls"),
         find=_corrected_tool,
     ),
 )

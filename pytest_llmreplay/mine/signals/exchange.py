@@ -17,22 +17,26 @@ _SHORT = 400
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A call, the index of the message that made it, and its result; None when there is none."""
+    """A call, the index of the message that made it, and its result; None when there is none.
+
+    `marked` says that the log marks the result as an error.
+    """
 
     message: int
     call: ToolCall
     result: str | None
+    marked: bool = False
 
     @property
     def failed(self) -> bool:
         """Whether the result says that the call failed, or that there is nothing."""
         text = self.result
-        return text is not None and bool(_ERROR.search(text) or (len(text) <= _SHORT and _NOTHING.search(text)))
+        return self.is_error or (text is not None and len(text) <= _SHORT and bool(_NOTHING.search(text)))
 
     @property
     def is_error(self) -> bool:
-        """Whether the result says that the call failed."""
-        return self.result is not None and _ERROR.search(self.result) is not None
+        """Whether the result, or the log, says that the call failed."""
+        return self.result is not None and (self.marked or _ERROR.search(self.result) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,16 @@ class Exchange:
 
 def exchanges(conversation: Conversation) -> Iterator[Exchange]:
     """The turns of a conversation in which tools were called."""
+    listed = conversation.metadata.get("failed_tool_calls")
+    marked = listed if isinstance(listed, list) else ()
     for turn in turns_of(conversation.messages):
         messages = conversation.messages[turn.start : turn.stop]
-        calls = list(_answered(messages, turn.start))
+        calls = list(_answered(messages, turn.start, marked))
         if calls:
             yield Exchange(turn.number, calls, _answer(messages, turn.start))
 
 
-def _answered(messages: Sequence[Message], first: int) -> Iterator[Answered]:
+def _answered(messages: Sequence[Message], first: int, marked: Sequence[object]) -> Iterator[Answered]:
     """Each call with its result: by id among the results that follow it, else by its place."""
     for index, message in enumerate(messages):
         if message.role != "assistant" or not message.tool_calls:
@@ -66,7 +72,9 @@ def _answered(messages: Sequence[Message], first: int) -> Iterator[Answered]:
         for call in message.tool_calls:
             by_id = (n for n, result in enumerate(results) if call.id is not None and result.tool_call_id == call.id)
             place = next(by_id, 0 if results else None)
-            yield Answered(first + index, call, None if place is None else results.pop(place).content or "")
+            answer = None if place is None else results.pop(place)
+            failed = answer is not None and answer.tool_call_id is not None and answer.tool_call_id in marked
+            yield Answered(first + index, call, None if answer is None else answer.content or "", failed)
 
 
 def _answer(messages: Sequence[Message], first: int) -> int | None:

@@ -33,6 +33,8 @@ _USER_TEXT = "m.role = 'user' AND strlen(m.content) > 0"
 DERIVED: Mapping[str, str] = {
     "roles": "list_transform(messages, lambda m: m.role)",
     "tool_names": "list_transform(tools, lambda t: t.name)",
+    "failed_calls": "CASE WHEN contains(metadata, '\"failed_tool_calls\"') "
+    "THEN json_extract_string(metadata, '$.failed_tool_calls[*]') END",
     "user_spoke": f"list_contains(list_transform(messages, lambda m: {_USER_TEXT}), true)",
     **REPEATS,
 }
@@ -57,6 +59,7 @@ _ERROR = Says(
     phrases.ERROR,
     f"{matches('m.content', f'(?i){phrases.ERROR_START}')} OR {matches('m.content', f'(?i){phrases.ERROR_FIELD}')}",
 )
+_MARKED = "list_contains(failed_calls, m.tool_call_id)"
 _IGNORED = (
     f"{_NEXT}.role = 'assistant' AND coalesce(len({_NEXT}.tool_calls), 0) = 0",
     f"strlen({_NEXT}.content) > 0 AND NOT {matches(f'{_NEXT}.content', phrases.SAYS_TROUBLE)}",
@@ -69,9 +72,12 @@ TEXT_SIGNALS = (
         "reliability",
         "tool",
         "A tool's result says that the call failed: it begins with an error, or has a field for an error that is not "
-        "empty, a failed status, `success: false` or an HTTP status from 400.",
+        "empty, a failed status, `success: false`, `is_error: true` or an HTTP status from 400. Or the "
+        "log marks it as an error (`failed_tool_calls` of the metadata).",
+        columns=("messages", "metadata", "failed_calls"),
         pattern=phrases.ERROR,
         each=(of_roles(TOOL), _ERROR),
+        also=(of_roles(TOOL), _MARKED),
     ),
     Signal(
         "tool_error_ignored",
@@ -79,9 +85,10 @@ TEXT_SIGNALS = (
         "model",
         "A tool's result says that the call failed (as in `tool_error`), and the assistant answers next, without "
         "another call and without a word about trouble.",
-        columns=("messages", "roles"),
+        columns=("messages", "roles", "metadata", "failed_calls"),
         pattern=phrases.ERROR,
         each=(of_roles(TOOL), _ERROR, *_IGNORED),
+        also=(of_roles(TOOL), _MARKED, *_IGNORED),
     ),
     Signal(
         "missing_result",
