@@ -88,7 +88,8 @@ TEXT_SIGNALS = (
         columns=("messages", "roles", "metadata", "failed_calls"),
         pattern=phrases.ERROR,
         each=(of_roles(TOOL), _ERROR, *_IGNORED),
-        also=(of_roles(TOOL), _MARKED, *_IGNORED),
+        # DuckDB would look for the next answer of every result, unless it stands in a CASE.
+        also=(of_roles(TOOL), f"CASE WHEN {_MARKED} THEN ({_IGNORED[0]}) AND {_IGNORED[1]} END"),
     ),
     Signal(
         "missing_result",
@@ -168,7 +169,7 @@ TEXT_SIGNALS = (
         columns=("messages", *REPEATS),
         pattern=words.SAYS_AGAIN,
         each=(of_roles("user"), "list_contains(repeated_places, i)"),
-        also=(of_roles("user"), Says(words.SAYS_AGAIN), "i > 2"),
+        also=(of_roles("user"), "i > 2", Says(words.SAYS_AGAIN)),
     ),
     Signal(
         "asks_for_person",
