@@ -15,7 +15,8 @@ STOP_WORDS = (
     " thanks thank okay hello hey its about into also been being were which help know tell give make still again"
     " good morning evening"
 )
-_USER_TEXT = "m.role = 'user' AND strlen(m.content) > 0"
+USER_TEXT = "m.role = 'user' AND strlen(m.content) > 0"
+"""Whether `m` is a message of the user that has text."""
 _OF_A_LENGTH = "greatest(strlen(z[1]), strlen(z[2])) < least(500, 2.5 * least(strlen(z[1]), strlen(z[2])))"
 _SHORTER = "CASE WHEN strlen(z[1]) <= strlen(z[2]) THEN z[1] ELSE z[2] END"
 _LONGER = "CASE WHEN strlen(z[1]) <= strlen(z[2]) THEN z[2] ELSE z[1] END"
@@ -25,7 +26,7 @@ _SHARED = "list_filter(p.telling, lambda w: contains(p.longer, w))"
 def _users(value: str) -> str:
     """This of each message of the user that has text."""
     return (
-        f"list_filter(list_transform(messages, lambda m, i: CASE WHEN {_USER_TEXT} THEN {value} END), "
+        f"list_filter(list_transform(messages, lambda m, i: CASE WHEN {USER_TEXT} THEN {value} END), "
         "lambda v: v IS NOT NULL)"
     )
 

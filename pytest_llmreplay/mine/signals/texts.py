@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_llmreplay.mine.signals import words
-from pytest_llmreplay.mine.signals.repeats import REPEATS
+from pytest_llmreplay.mine.signals.repeats import REPEATS, USER_TEXT
 from pytest_llmreplay.mine.signals.signal import Signal
 from pytest_llmreplay.mine.signals.sql import CALLED, TOOL, Says, literal, matches, of_roles
 from pytest_llmreplay.model import phrases
@@ -29,13 +29,12 @@ _SENTENCE = r'([:\[,]\s*)"(?:[^"\\]|\\.)*[\s,:](?:[^"\\]|\\.)*"'
 """A text of JSON that is no single word: what a comment says is no score."""
 _WITHOUT_SENTENCES = f"regexp_replace(feedback, {literal(_SENTENCE)}, '\\1\"\"', 'g')"
 
-_USER_TEXT = "m.role = 'user' AND strlen(m.content) > 0"
 DERIVED: Mapping[str, str] = {
     "roles": "list_transform(messages, lambda m: m.role)",
     "tool_names": "list_transform(tools, lambda t: t.name)",
-    "failed_calls": "CASE WHEN contains(metadata, '\"failed_tool_calls\"') "
+    "failed_calls": "CASE WHEN contains(metadata, '\"failed_tool_calls\"') AND json_valid(metadata) "
     "THEN json_extract_string(metadata, '$.failed_tool_calls[*]') END",
-    "user_spoke": f"list_contains(list_transform(messages, lambda m: {_USER_TEXT}), true)",
+    "user_spoke": f"list_contains(list_transform(messages, lambda m: {USER_TEXT}), true)",
     **REPEATS,
 }
 """Columns that expressions work on, each of which may use those before it.
